@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+# The map of the project: every verb is one program in tools/, given the words typed after "make".
+
+# Words on the command line reach the tools through the environment.
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP APPEND TIMEOUT J V
+export $(VARS)
+MAKEFLAGS += --no-print-directory
+
+define HELP
+ptestate: per-page state in page tables, a patch series for Linux 6.1.176
+
+Try it
+  make boot                 fetch, patch, build and boot both architectures, show a guard region at work
+  make test                 run the tests in the guests: a table, then "N passed, N failed, N skipped"
+  make run ARCH= DIR=path   run your own programs: copies DIR to /job in the guest and runs /job/run
+  make shell ARCH=          a shell in the guest
+  make gdb ARCH=            the guest stopped at its first instruction, with gdb attached
+
+The tree
+  make tree                 out/linux: the pinned release as one commit, each patch a commit on top
+  make export [TOPIC=]      write the commits of out/linux back to patches/
+  make apply KDIR=path      apply the series to a kernel tree of your own
+  make fetch                only fetch and verify the kernel source
+
+Building
+  make build                build the kernels
+  make image ARCH=          print the path of the built kernel image
+  make deps                 install what is missing from Debian's packages
+
+Checking
+  make check-fast           files, style and round trip, under a minute
+  make check                check-fast and the slower checks
+  make test-controls        break things on purpose; each must be noticed, with its own exit code
+  make clean | distclean    remove what was built | and the tree (downloads and ccache stay in the cache)
+
+Words, with their defaults
+  ARCH=x86_64|arm64 (both)  CONFIG=feature|debug|bench (feature)  KERNEL=ours|base (ours)
+  TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
+  run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
+endef
+
+.PHONY: help fetch tree export apply build image boot test test-controls run shell gdb deps check check-fast clean distclean
+
+help:
+	@: $(info $(HELP))
+
+fetch tree export apply deps:
+	@tools/$@
+
+build image boot test run shell gdb:
+	@tools/$@
+
+test-controls:
+	@tools/controls
+
+check-fast:
+	@tools/check fast
+
+check:
+	@tools/check all
+
+clean:
+	@rm -rf out/build out/guest out/log out/results
+
+distclean:
+	@tools/distclean

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced by every tool: paths, settings, messages, exit codes.
+#
+# A tool takes the same words as make: "tools/run ARCH=arm64 DIR=job" is "make run ARCH=arm64 DIR=job", with the one
+# difference that make turns every failure into its own status 2, while the tool exits with the code below.
+#
+# Exit codes, one per kind of failure:
+#   10 pin     the kernel source is missing, damaged or another release; a package is missing
+#   11 apply   a patch does not apply, or the tree has work that would be lost
+#   12 export  the patch files and the tree do not say the same
+#   13 style   14 config   15 build   16 static analysis
+#   20 a test failed   21 splat in the kernel log   22 panic   23 timeout, or no verdict
+# shellcheck disable=SC2034
+set -eu
+
+TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+[ -f "$TOP/tools/lib.sh" ] || TOP=$(CDPATH='' cd -- "$TOP/.." && pwd)
+SELF=${0##*/}
+
+for word in "$@"; do
+	case $word in
+	[A-Z]*=*)
+		export "${word%%=*}=${word#*=}" ;;
+	esac
+done
+
+BASE=${BASE:-6.1}
+CONFIG=${CONFIG:-feature}
+KERNEL=${KERNEL:-ours}
+V=${V:-}
+OUT=$TOP/out
+LINUX=$OUT/linux
+LOGS=$OUT/log
+CACHE=${PTESTATE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ptestate}
+
+# Who commits and patches are from as long as nobody has submitted them: nobody in particular.
+PROJECT_NAME="ptestate developers"
+PROJECT_EMAIL=developers@ptestate.invalid
+
+# shellcheck source=base/6.1
+. "$TOP/base/$BASE"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die CODE MESSAGE...: one line, ending with what repairs it
+die() {
+	code=$1
+	shift
+	printf '%s: %s\n' "$SELF" "$*" >&2
+	exit "$code"
+}
+
+# repo_files: the files of this repository, also those git does not know yet; without what is generated
+repo_files() {
+	cd "$TOP"
+	if [ -e .git ]; then
+		git -c safe.directory='*' ls-files -co --exclude-standard
+	else
+		find . -path ./out -prune -o -type f -print | sed 's,^./,,'
+	fi | sort -u | while read -r file; do
+		[ ! -f "$file" ] || printf '%s\n' "$file"
+	done
+}
+
+# archs: the architectures asked for, both if none was
+archs() {
+	case ${ARCH:-} in
+	'') echo x86_64 arm64 ;;
+	x86_64 | arm64) echo "$ARCH" ;;
+	*) die 14 "ARCH=$ARCH is unknown; use ARCH=x86_64 or ARCH=arm64" ;;
+	esac
+}
+
+# build_dir ARCH: where that kernel is built (O=)
+build_dir() { echo "$OUT/build/$KERNEL-$1-$CONFIG"; }
+
+# kernel_source: the tree KERNEL= stands for
+kernel_source() {
+	case $KERNEL in
+	ours) echo "$LINUX" ;;
+	base) echo "$OUT/linux-base" ;;
+	*) die 14 "KERNEL=$KERNEL is unknown; use KERNEL=ours or KERNEL=base" ;;
+	esac
+}
+
+# cross ARCH: the prefix of the compiler for ARCH, empty when this machine is one
+cross() {
+	case $(uname -m):$1 in
+	x86_64:arm64) echo aarch64-linux-gnu- ;;
+	aarch64:x86_64) echo x86_64-linux-gnu- ;;
+	esac
+}
+
+# kernel_image ARCH: the file a boot loader takes
+kernel_image() {
+	case $1 in
+	x86_64) echo "$(build_dir "$1")/arch/x86/boot/bzImage" ;;
+	arm64) echo "$(build_dir "$1")/arch/arm64/boot/Image" ;;
+	esac
+}
+
+# one_arch: for what runs one guest at a time; this machine's own architecture if none was asked for
+one_arch() {
+	case ${ARCH:-$(uname -m)} in
+	x86_64) echo x86_64 ;;
+	arm64 | aarch64) echo arm64 ;;
+	*) die 14 "ARCH=${ARCH:-$(uname -m)} is unknown; use ARCH=x86_64 or ARCH=arm64" ;;
+	esac
+}
+
+# end_on_signals: signals end a tool in a way that still runs what it set for EXIT
+end_on_signals() {
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# attended WORDS...: runs a program which a signal that ends us ends, too
+attended() {
+	"$@" &
+	attended_pid=$!
+	trap 'kill "$attended_pid" 2> /dev/null; wait; exit 130' INT
+	trap 'kill "$attended_pid" 2> /dev/null; wait; exit 143' TERM HUP
+	attended_status=0
+	wait "$attended_pid" || attended_status=$?
+	end_on_signals
+	return "$attended_status"
+}

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced by tools/need and tools/deps: what is missing for a verb, by the table tools/packages.
+
+# present PROBE
+present() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*'>='*)
+		command -v "${1%%>=*}" >/dev/null || return 1
+		has=$("${1%%>=*}" --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9][0-9.]*\).*/\1/p')
+		[ "$(printf '%s\n' "${1##*>=}" "$has" | sort -V | head -n 1)" = "${1##*>=}" ] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+# concerns HOST:GUEST: whether a line is for this machine and the architectures asked for
+concerns() {
+	[ "$1" != - ] || return 0
+	case ${1%:*} in
+	'*' | "$(uname -m)") ;;
+	*) return 1 ;;
+	esac
+	case " $(archs) " in *" ${1#*:} "*) return 0 ;; esac
+	return 1
+}
+
+# verbs VERB: the words in the table which that verb stands for
+verbs() {
+	case $1 in
+	all) echo fetch tree export apply build qemu gdb check deps ;;
+	boot | run | shell | test | controls | test-controls) echo fetch tree build qemu ;;
+	gdb) echo fetch tree build qemu gdb ;;
+	image | guest) echo fetch tree build ;;
+	build | check | tree) echo fetch tree "$1" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# missing VERB: "probe package" for each that is not there
+missing() {
+	wanted=$(verbs "$1")
+	sed '/^#/d; /^$/d' "$TOP/tools/packages" | while read -r for probe package where; do
+		for verb in $wanted; do
+			case ",$for," in *",$verb,"*) ;; *) continue ;; esac
+			concerns "$where" || continue
+			present "$probe" || echo "$probe $package"
+			break
+		done
+	done
+}

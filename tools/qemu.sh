@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced by tools/guest: the one place that knows how the guests are emulated.
+
+# shellcheck disable=SC2153
+case $ARCH in
+x86_64)
+	QEMU_PROGRAM=qemu-system-x86_64 MACHINE=q35 CPU=max CONSOLE=ttyS0 SERIAL=virtio-serial-pci,ioeventfd=off ;;
+arm64)
+	# Plain "max" spends its time computing pointer authentication codes
+	QEMU_PROGRAM=qemu-system-aarch64 MACHINE=virt,mte=on,gic-version=3 CPU=max,pauth-impdef=true CONSOLE=ttyAMA0
+	SERIAL=virtio-serial-device ;;
+esac
+# Kernel parameters of a configuration
+case $CONFIG in
+debug) PARAMETERS="page_poison=on" ;;
+*) PARAMETERS= ;;
+esac
+
+# A processor for KVM: nested KVM may refuse the register that arch-capabilities stands for
+KVM_CPU=host,-arch-capabilities
+
+# kvm_works: whether a kernel comes up with it, as far as not finding its init. A /dev/kvm that cannot do that exists,
+# so it is tried, once per boot of this machine.
+kvm_works() {
+	answer=$OUT/guest/kvm-$(cat /proc/sys/kernel/random/boot_id)
+	if [ ! -e "$answer" ]; then
+		timeout 10 "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -no-reboot -accel kvm -cpu "$KVM_CPU" \
+			-machine "$MACHINE" -m 512 -kernel "$(kernel_image "$ARCH")" -append "console=$CONSOLE panic=-1" \
+			-serial stdio < /dev/null 2>&1 | grep -q 'Kernel panic' && echo yes > "$answer.$$" || echo no > "$answer.$$"
+		mv "$answer.$$" "$answer"
+	fi
+	[ "$(cat "$answer")" = yes ]
+}
+
+# accelerator: KVM where it works. Not on arm64: memory tags are there with TCG on every host. Not to count instructions.
+accelerator() {
+	if [ "$ARCH:$(uname -m):${ICOUNT:-}" = x86_64:x86_64: ] && [ -w /dev/kvm ] && kvm_works; then
+		echo kvm
+	else
+		echo tcg
+	fi
+}
+
+# qemu RUN...: calls RUN with the whole command line. Two NUMA nodes, each with half of the memory; the last processor
+# is on the second one.
+qemu() {
+	smp=${SMP:-2}
+	[ -z "${ICOUNT:-}" ] || smp=1
+	mem=${MEM:-1024}
+	accel=$(accelerator)
+	[ "$accel" = tcg ] || { CPU=$KVM_CPU; say "$SELF: with KVM"; }
+	set -- "$@" "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -nic none -no-reboot -accel "$accel" \
+		-machine "$MACHINE" -cpu "$CPU" -smp "$smp,sockets=$smp" -m "$mem" \
+		-object "memory-backend-ram,id=m0,size=$((mem / 2))M" -numa "node,nodeid=0,memdev=m0,cpus=0" \
+		-object "memory-backend-ram,id=m1,size=$((mem - mem / 2))M" \
+		-kernel "$(kernel_image "$ARCH")" -initrd "$RUN/initrd" \
+		-serial "file:$RUN/console" -device "$SERIAL" \
+		-chardev "file,id=job,path=$RUN/job" -device virtserialport,chardev=job,name=job \
+		-chardev "file,id=verdict,path=$RUN/verdict" -device virtserialport,chardev=verdict,name=verdict
+	if [ "$smp" = 1 ]; then
+		set -- "$@" -numa node,nodeid=1,memdev=m1
+	else
+		set -- "$@" -numa "node,nodeid=1,memdev=m1,cpus=1-$((smp - 1))"
+	fi
+	[ -z "${ICOUNT:-}" ] || set -- "$@" -icount shift=0,sleep=off
+	# Ctrl-C is for the guest
+	[ "$JOB" != shell ] || set -- "$@" -chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal
+	[ -z "${GDB:-}" ] || set -- "$@" -S -chardev "socket,id=gdb,path=$GDB,server=on,wait=off" -gdb chardev:gdb
+	set -- "$@" -append "console=$CONSOLE loglevel=5 panic=-1 $PARAMETERS ${APPEND:-} -- $JOB $(scale) ${SIZE:-0x0} ${TERM:-linux}"
+	printf "'%s' " "$@" | sed "s/^'[^']*' //" > "$RUN/qemu"
+	"$@"
+}
