@@ -36,7 +36,7 @@ apt_setup() {
 		mv "$apt_dir/new" "$apt_dir/sources/debian.sources"
 		# One suite that cannot be read does not matter unless what we want is in it.
 		rm -f "$apt_dir/fresh"
-		! apt_private apt-get update >"$apt_dir/update.log" 2>&1 || touch "$apt_dir/fresh"
+		! apt_private apt-get update -o APT::Update::Error-Mode=any >"$apt_dir/update.log" 2>&1 || touch "$apt_dir/fresh"
 	fi
 	exec 8>&-
 }
@@ -65,13 +65,17 @@ apt_reason() {
 # apt_unpack PACKAGE ARCH DIR: the files of a package of any architecture, without installing it
 apt_unpack() {
 	APT_ARCH=$2
-	apt_setup "$(os_release VERSION_CODENAME)" "$(os_release VERSION_CODENAME)-security"
+	is_debian && apt_setup "$(os_release VERSION_CODENAME)" "$(os_release VERSION_CODENAME)-security" ||
+		die 10 "the package $1 for $2 comes from Debian's archive, which this machine has no source for; add one to" \
+			"/etc/apt/sources.list, on a Debian, then: make deps"
 	mkdir -p "$3" "$apt_dir/debs"
 	rm -f "$apt_dir/debs/$1"_*.deb
 	(cd "$apt_dir/debs" && apt_private apt-get download "$1" >"$apt_dir/log" 2>&1) &&
 		dpkg -x "$apt_dir/debs/$1"_*.deb "$3"
 	apt_status=$?
 	unset APT_ARCH
-	[ "$apt_status" = 0 ] ||
-		die 10 "cannot get the package $1 for $2: $(apt_reason); check the network, then try again: make deps"
+	[ "$apt_status" != 0 ] || return 0
+	apt_why=$(apt_reason)
+	rm -f "$apt_dir/fresh"
+	die 10 "cannot get the package $1 for $2: $apt_why; check the network, then try again: make $SELF"
 }
