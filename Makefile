@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP APPEND TIMEOUT J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP APPEND TIMEOUT COMPARE J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -30,16 +30,18 @@ Building
 Checking
   make check-fast           files, style and round trip, under a minute
   make check                check-fast and the slower checks
+  make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
   make test-controls        break things on purpose; each must be noticed, with its own exit code
   make clean | distclean    remove what was built | and the tree (downloads and ccache stay in the cache)
 
 Words, with their defaults
   ARCH=x86_64|arm64 (both)  CONFIG=feature|debug|bench (feature)  KERNEL=ours|base (ours)
+  bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
 endef
 
-.PHONY: help fetch tree export apply build image boot test test-controls run shell gdb deps check check-fast clean distclean
+.PHONY: help fetch tree export apply build image boot test test-controls bench run shell gdb deps check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -47,7 +49,7 @@ help:
 fetch tree export apply deps:
 	@tools/$@
 
-build image boot test run shell gdb:
+build image boot test bench run shell gdb:
 	@tools/$@
 
 test-controls:

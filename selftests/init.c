@@ -42,6 +42,7 @@
 #define TAINT_TEST_BIT	(1UL << 18)	/* KUnit ran: that is no complaint */
 #define SPLAT_LINES	60
 #define SWAP_BYTES	(256UL << 20)
+#define DISK_BYTES	(64UL << 20)
 #define HUGE_PAGES	"16"
 
 static int job_fd = -1, verdict_fd = -1;
@@ -119,6 +120,7 @@ static const struct {
 	{ "tmpfs",	"/tmp",			"mode=1777",		01777 },
 	{ "tmpfs",	"/run",			"mode=0755",		0755 },
 	{ "debugfs",	"/sys/kernel/debug",	NULL,			0755 },
+	{ "tracefs",	"/sys/kernel/tracing",	NULL,			0700 },
 	{ "cgroup2",	"/sys/fs/cgroup",	NULL,			0755 },
 };
 
@@ -165,6 +167,33 @@ static void set_up_swap(void)
 	close(fd);
 	if (swapon("/dev/zram0", 0))
 		complain("swapon");
+}
+
+/* A file system whose files have pages that are written back, unlike those of tmpfs and the root */
+static void set_up_disk(void)
+{
+	char number[16], path[64], size[32];
+	pid_t pid;
+
+	if (!get("/sys/class/zram-control/hot_add", number, sizeof(number)))
+		return complain("zram");
+	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", atoi(number));
+	snprintf(size, sizeof(size), "%lu", DISK_BYTES);
+	if (put(path, size))
+		return complain("zram");
+	snprintf(path, sizeof(path), "/dev/zram%d", atoi(number));
+	pid = fork();
+	if (!pid) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, 1);
+		execl("/bin/busybox", "mke2fs", path, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	mkdir("/disk", 0755);
+	if (mount(path, "/disk", "ext2", 0, NULL))
+		complain("/disk");
 }
 
 static void set_up_network(void)
@@ -560,6 +589,7 @@ int main(int argc, char **argv)
 	if (put("/proc/sys/vm/nr_hugepages", HUGE_PAGES))
 		complain("hugetlb pool");
 	set_up_swap();
+	set_up_disk();
 	set_up_network();
 	verdict_fd = wait_for_port("verdict");
 	job_fd = wait_for_port("job");

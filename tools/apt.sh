@@ -62,17 +62,25 @@ apt_reason() {
 	{ grep -m1 -A1 '^Err:' "$apt_log" || grep -m1 '^E:' "$apt_log"; } | tr -s '\n ' ' ' | cut -c1-160
 }
 
-# apt_unpack PACKAGE ARCH DIR: the files of a package of any architecture, without installing it
+# debian_arch ARCH: what Debian calls it
+debian_arch() { case $1 in x86_64) echo amd64 ;; *) echo "$1" ;; esac; }
+
+# apt_unpack PACKAGE ARCH DIR: the files of a package of any architecture, without installing it; its version is then in
+# $apt_version. It is from the machine's release, or from APT_SUITE=.
 apt_unpack() {
-	APT_ARCH=$2
-	is_debian && apt_setup "$(os_release VERSION_CODENAME)" "$(os_release VERSION_CODENAME)-security" ||
+	APT_ARCH=$(debian_arch "$2")
+	apt_suite=$(os_release VERSION_CODENAME)
+	# shellcheck disable=SC2086
+	is_debian && apt_setup ${APT_SUITE:-$apt_suite $apt_suite-security} ||
 		die 10 "the package $1 for $2 comes from Debian's archive, which this machine has no source for; add one to" \
 			"/etc/apt/sources.list, on a Debian, then: make deps"
 	mkdir -p "$3" "$apt_dir/debs"
 	rm -f "$apt_dir/debs/$1"_*.deb
+	apt_status=0
+	# shellcheck disable=SC2034
 	(cd "$apt_dir/debs" && apt_private apt-get download "$1" >"$apt_dir/log" 2>&1) &&
-		dpkg -x "$apt_dir/debs/$1"_*.deb "$3"
-	apt_status=$?
+		dpkg -x "$apt_dir/debs/$1"_*.deb "$3" && apt_version=$(dpkg-deb -f "$apt_dir/debs/$1"_*.deb Version) ||
+		apt_status=$?
 	unset APT_ARCH
 	[ "$apt_status" != 0 ] || return 0
 	apt_why=$(apt_reason)

@@ -14,6 +14,7 @@ esac
 # Kernel parameters of a configuration
 case $CONFIG in
 debug) PARAMETERS="page_poison=on" ;;
+bench) PARAMETERS="mitigations=off" ;;
 *) PARAMETERS= ;;
 esac
 
