@@ -154,8 +154,6 @@ static inline double least_of_rounds(const struct figure *f, size_t pages)
 		bool cannot = f->before && f->before(&a);
 		double begin, end;
 
-		/* What RCU still has to free from the last round is freed before this one is counted */
-		usleep(20000);
 		begin = now();
 		cannot = cannot || f->counted(&a);
 		end = now();
