@@ -73,6 +73,15 @@ static void complain(const char *what)
 	close(fd);
 }
 
+/* What tests take for granted: without it they would test something else, and say that it is well */
+static char lacks[256];
+
+static void lack(const char *what)
+{
+	snprintf(lacks, sizeof(lacks), "%s: %s", what, strerror(errno));
+	complain(what);
+}
+
 static long now_ms(void)
 {
 	struct timespec t;
@@ -158,15 +167,15 @@ static void set_up_swap(void)
 
 	snprintf(size, sizeof(size), "%lu", SWAP_BYTES);
 	if (put("/sys/block/zram0/disksize", size))
-		return complain("zram");
+		return lack("zram");
 	header.last_page = SWAP_BYTES / sizeof(header) - 1;
 	memcpy(header.magic, "SWAPSPACE2", 10);
 	fd = open("/dev/zram0", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, &header, sizeof(header)) != sizeof(header) || fsync(fd))
-		complain("/dev/zram0");
+		lack("/dev/zram0");
 	close(fd);
 	if (swapon("/dev/zram0", 0))
-		complain("swapon");
+		lack("swapon");
 }
 
 /* A file system whose files have pages that are written back, unlike those of tmpfs and the root */
@@ -176,24 +185,24 @@ static void set_up_disk(void)
 	pid_t pid;
 
 	if (!get("/sys/class/zram-control/hot_add", number, sizeof(number)))
-		return complain("zram");
+		return lack("zram");
 	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", atoi(number));
 	snprintf(size, sizeof(size), "%lu", DISK_BYTES);
 	if (put(path, size))
-		return complain("zram");
+		return lack("zram");
 	snprintf(path, sizeof(path), "/dev/zram%d", atoi(number));
 	pid = fork();
 	if (!pid) {
 		int null = open("/dev/null", O_WRONLY);
 
 		dup2(null, 1);
-		execl("/bin/busybox", "mke2fs", path, NULL);
+		execl("/bin/busybox", "mke2fs", "-b", "4096", path, NULL);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
 	mkdir("/disk", 0755);
 	if (mount(path, "/disk", "ext2", 0, NULL))
-		complain("/disk");
+		lack("/disk");
 }
 
 static void set_up_network(void)
@@ -587,7 +596,7 @@ int main(int argc, char **argv)
 	sigaction(SIGCHLD, &child, NULL);
 	set_up_files();
 	if (put("/proc/sys/vm/nr_hugepages", HUGE_PAGES))
-		complain("hugetlb pool");
+		lack("hugetlb pool");
 	set_up_swap();
 	set_up_disk();
 	set_up_network();
@@ -597,7 +606,12 @@ int main(int argc, char **argv)
 		complain("busybox");
 	check_canary();
 	begin = now_ms();
-	status = run_job(job, argc > 2 ? atol(argv[2]) : 1, argc > 3 ? argv[3] : "");
+	if (lacks[0]) {
+		dprintf(job_fd, "Bail out! The guest lacks %s\n", lacks);
+		status = 1;
+	} else {
+		status = run_job(job, argc > 2 ? atol(argv[2]) : 1, argc > 3 ? argv[3] : "");
+	}
 	verdict(status, begin);
 	sync();
 	reboot(RB_AUTOBOOT);
