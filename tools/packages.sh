@@ -5,7 +5,11 @@
 # present PROBE
 present() {
 	case $1 in
-	/*) [ -e "$1" ] ;;
+	/*)
+		for has in $1; do
+			[ ! -e "$has" ] || return 0
+		done
+		return 1 ;;
 	*'>='*)
 		command -v "${1%%>=*}" >/dev/null || return 1
 		has=$("${1%%>=*}" --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9][0-9.]*\).*/\1/p')

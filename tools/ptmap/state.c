@@ -4,13 +4,13 @@
 
 const struct look looks[STATES + 1] = {
 	[STATE_GUARD] = { "guard", "G", "G", "1;37;41", "#c62828" },
-	[STATE_WRITTEN] = { "written", "W", "W", "1;37;45", "#ad1457" },
+	[STATE_WRITTEN] = { "written", "W", "W", "1;37;45", "#6a1b9a" },
 	[STATE_SWAPPED] = { "swapped", "s", "\u2591", "33", "#f9a825" },
 	[STATE_ZERO] = { "zero page", "0", "0", "37", "#b0bec5" },
 	[STATE_PROTECTED] = { "write-protected", "p", "p", "35", "#ce93d8" },
 	[STATE_HUGE] = { "huge", "H", "\u2593", "1;34", "#1565c0" },
-	[STATE_FILE] = { "file", "f", "\u2592", "36", "#26a69a" },
-	[STATE_PRESENT] = { "present", "#", "\u2588", "32", "#43a047" },
+	[STATE_FILE] = { "file", "f", "\u2592", "36", "#4fc3f7" },
+	[STATE_PRESENT] = { "present", "#", "\u2588", "32", "#388e3c" },
 	[STATE_HOLE] = { "hole", ".", "\u00b7", "2", "#eceff1" },
 	[STATE_UNKNOWN] = { "unknown", "?", "?", "2", "#cfd8dc" },
 	[STATE_BLANK] = { "not asked for", " ", " ", "0", "none" },

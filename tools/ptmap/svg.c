@@ -11,17 +11,21 @@
 #define ROW		14
 #define CELL		5
 #define CELLS_AT	290
+#define NAMES_AT	(CELLS_AT + SVG_CELLS * CELL + 8)
+#define LEAST_FOR_NAMES	412
 #define MOST_ROWS	600
 #define MOST_COLUMNS	1000
 #define HEAT_AT		130
 #define HEAT_WIDTH	1000
+#define LABEL		12
+#define TRACK_TITLE	"ptmap --track "
 
 static void begin(FILE *out, unsigned int width, size_t height)
 {
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %u %zu\" width=\"%u\" "
 		"height=\"%zu\" "
-		"font-family=\"monospace\" font-size=\"11\">\n"
+		"font-family=\"monospace\" font-size=\"11\" shape-rendering=\"crispEdges\">\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
 		width, height, width, height);
 }
@@ -68,10 +72,12 @@ static void put_row(FILE *out, const struct row *row, size_t y)
 	human(size, row->end - row->start);
 	human(in_memory, row->tally.category[3]);
 	fprintf(out,
-		"<text x=\"8\" y=\"%zu\" xml:space=\"preserve\">%012" PRIx64 " %5s %5s %s</text>\n",
+		"<text x=\"8\" y=\"%zu\" xml:space=\"preserve\">%012" PRIx64 " %6s %10s  %s</text>\n",
 		y + ROW - 5, row->start, size, in_memory, row->permissions);
 	put_cells(out, row, y);
-	fprintf(out, "<text x=\"%u\" y=\"%zu\">", CELLS_AT + SVG_CELLS * CELL + 8, y + ROW - 5);
+	if (!*row->name)
+		return;
+	fprintf(out, "<text x=\"%u\" y=\"%zu\">", NAMES_AT, y + ROW - 5);
 	put_xml_string(out, row->name);
 	fputs("</text>\n", out);
 }
@@ -93,15 +99,28 @@ static void put_legend(FILE *out, const struct tally *total, size_t y)
 	}
 }
 
+/* No name is cut off, however long */
+static unsigned int room_for_names(const struct snapshot *snap)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < snap->n; i++) {
+		size_t length = strlen(snap->rows[i].name);
+
+		longest = length > longest ? length : longest;
+	}
+	return 7 * longest + 8 > LEAST_FOR_NAMES ? 7 * longest + 8 : LEAST_FOR_NAMES;
+}
+
 void write_svg(const struct snapshot *snap, FILE *out)
 {
 	char title[80];
 
-	begin(out, CELLS_AT + SVG_CELLS * CELL + 420, 60 + (snap->n + 1) * ROW);
+	begin(out, NAMES_AT + room_for_names(snap), 60 + (snap->n + 1) * ROW);
 	snprintf(title, sizeof(title), "ptmap %d ", snap->pid);
 	put_title(out, title, snap->command);
 	put_legend(out, &snap->total, 32);
-	fputs("<text x=\"8\" y=\"62\" xml:space=\"preserve\" fill=\"#777\">address       size  in memory</text>\n",
+	fputs("<text x=\"8\" y=\"62\" xml:space=\"preserve\" fill=\"#777\">address        size  in memory</text>\n",
 	      out);
 	for (size_t i = 0; i < snap->n; i++) {
 		put_row(out, &snap->rows[i], 54 + (i + 1) * ROW);
@@ -204,19 +223,33 @@ static void put_heat_row(FILE *out, const struct grid *g, const struct history *
 			HEAT_AT + i * width, y, width, height);
 		put_heat_color(out, pages, g->most);
 		fprintf(out,
-			"\"><title>%" PRIx64 " from %.2f s: %" PRIu64 " pages</title></rect>\n",
-			g->buckets[row] << h->bucket_shift, i * step, pages);
+			"\"><title>%" PRIx64 " from %.2f s: %" PRIu64 " page%s</title></rect>\n",
+			g->buckets[row] << h->bucket_shift, i * step, pages, pages == 1 ? "" : "s");
 	}
 }
 
-/* A line where the addresses of two rows are not neighbours */
-static void put_gap(FILE *out, const struct grid *g, size_t row, double y)
+/* Whether the addresses of a row and of the one before it are not neighbours */
+static bool is_after_gap(const struct grid *g, size_t row)
 {
-	if (row && g->buckets[row] - g->buckets[row - 1] > g->buckets_per_row)
-		fprintf(out,
-			"<line x1=\"%u\" y1=\"%.2f\" x2=\"%u\" y2=\"%.2f\" stroke=\"#90a4ae\" "
-			"stroke-width=\"0.5\"/>\n",
-			HEAT_AT - 6, y, HEAT_AT + HEAT_WIDTH, y);
+	return row && g->buckets[row] - g->buckets[row - 1] > g->buckets_per_row;
+}
+
+static void put_gap(FILE *out, double y)
+{
+	fprintf(out,
+		"<line x1=\"%u\" y1=\"%.2f\" x2=\"%u\" y2=\"%.2f\" stroke=\"#90a4ae\"/>\n",
+		HEAT_AT - 6, y, HEAT_AT + HEAT_WIDTH, y);
+}
+
+/* Where there is no room for all labels, a row behind a gap rather has one than those before it */
+static bool is_labelled(const struct grid *g, size_t row, double height)
+{
+	if (!row || is_after_gap(g, row))
+		return true;
+	for (size_t next = row + 1; next < g->rows && (next - row) * height < LABEL; next++)
+		if (is_after_gap(g, next))
+			return false;
+	return true;
 }
 
 void write_track_svg(struct history *h, double interval, const char *command, FILE *out)
@@ -224,25 +257,30 @@ void write_track_svg(struct history *h, double interval, const char *command, FI
 	struct grid g = { 0 };
 	char size[8];
 	double height, y = 60, labelled = 0;
+	size_t width = HEAT_AT + HEAT_WIDTH + 20;
+	size_t for_title = 16 + 9 * (strlen(TRACK_TITLE) + strlen(command));
 
 	history_sort(h);
 	fill_grid(&g, h);
 	height = g.rows < 40 ? 14 : g.rows < 200 ? 5 : 2;
-	begin(out, HEAT_AT + HEAT_WIDTH + 20, 80 + (size_t)(g.rows * height));
-	put_title(out, "ptmap --track ", command);
+	begin(out, for_title > width ? for_title : width, 80 + (size_t)(g.rows * height));
+	put_title(out, TRACK_TITLE, command);
 	human(size, (g.buckets_per_row << h->bucket_shift));
 	fprintf(out,
 		"<text x=\"8\" y=\"40\">%.1f seconds from left to right, a look every %g; rows are "
 		"addresses of %s each that were written; the darker, the more pages</text>\n",
 		(h->intervals + 1) * interval, interval, size);
+	/* Lines first: they hide no page */
+	for (size_t i = 0; i < g.rows; i++)
+		if (is_after_gap(&g, i))
+			put_gap(out, y + i * height);
 	for (size_t i = 0; i < g.rows; i++, y += height) {
-		put_gap(out, &g, i, y);
-		if (!i || y - labelled >= 12) {
-			fprintf(out, "<text x=\"8\" y=\"%.2f\">%012" PRIx64 "</text>\n", y + 10,
-				g.buckets[i] << h->bucket_shift);
+		put_heat_row(out, &g, h, i, y, height, interval);
+		if (y - labelled >= LABEL && is_labelled(&g, i, height)) {
+			fprintf(out, "<text x=\"8\" y=\"%.2f\">%012" PRIx64 "</text>\n",
+				y + height / 2 + 4, g.buckets[i] << h->bucket_shift);
 			labelled = y;
 		}
-		put_heat_row(out, &g, h, i, y, height, interval);
 	}
 	fprintf(out,
 		"<rect x=\"%u\" y=\"60\" width=\"%u\" height=\"%.2f\" fill=\"none\" stroke=\"#90a4ae\"/>\n</svg>\n",
