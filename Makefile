@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP APPEND TIMEOUT COMPARE J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS APPEND TIMEOUT COMPARE J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -25,6 +25,7 @@ The tree
 Building
   make build                build the kernels
   make image ARCH=          print the path of the built kernel image
+  make qemu-tags            build, once, the emulator that TAGS= needs, and print its path
   make deps                 install what is missing from Debian's packages
 
 Checking
@@ -39,9 +40,10 @@ Words, with their defaults
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
+  run, shell on arm64: TAGS=ram puts memory tags into the last 1/33 of RAM (MEM=528); TAGS=4096|8192 also tells the guest
 endef
 
-.PHONY: help fetch tree export apply build image boot test test-controls bench run shell gdb deps check check-fast clean distclean
+.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench run shell gdb deps check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -49,7 +51,7 @@ help:
 fetch tree export apply deps:
 	@tools/$@
 
-build image boot test bench run shell gdb:
+build image qemu-tags boot test bench run shell gdb:
 	@tools/$@
 
 test-controls:

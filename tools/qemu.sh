@@ -12,6 +12,21 @@ arm64)
 	QEMU_PROGRAM=qemu-system-aarch64 MACHINE=virt,mte=on,gic-version=3 CPU=max,pauth-impdef=true CONSOLE=ttyAMA0
 	SERIAL=virtio-serial-device ;;
 esac
+# TAGS=ram: the memory tags of arm64 are in the last 1/33 of the guest's own RAM, and nothing tells the guest. TAGS=4096
+# or 8192: its device tree does, with blocks of that size.
+case ${TAGS:-}:$ARCH in
+:*) ;;
+ram:arm64 | 4096:arm64 | 8192:arm64)
+	# shellcheck source=tools/tag-storage.sh
+	. "$TOP/tools/tag-storage.sh"
+	MEM=${MEM:-528}
+	[ $((MEM % 66)) = 0 ] ||
+		die 14 "MEM=$MEM cannot have tags in RAM: 32 parts data and one part tags, each a multiple of 2 MiB," \
+			"make a multiple of 66; use MEM=528 or MEM=1056"
+	QEMU_PROGRAM=$("$TOP/tools/qemu-tags")
+	MACHINE=$MACHINE,mte-tags-in-ram=on ;;
+*) die 14 "TAGS=$TAGS is unknown for $ARCH; use TAGS=ram, TAGS=4096 or TAGS=8192 with ARCH=arm64" ;;
+esac
 # Kernel parameters of a configuration
 case $CONFIG in
 debug) PARAMETERS="page_poison=on" ;;
@@ -50,12 +65,15 @@ qemu() {
 	smp=${SMP:-2}
 	[ -z "${ICOUNT:-}" ] || smp=1
 	mem=${MEM:-1024}
+	half=$((mem / 2))
+	# Tags are not part of what is divided
+	[ -z "${TAGS:-}" ] || half=$((mem * 16 / 33))
 	accel=$(accelerator)
 	[ "$accel" = tcg ] || { CPU=$KVM_CPU; say "$SELF: with KVM"; }
 	set -- "$@" "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -nic none -no-reboot -accel "$accel" \
 		-machine "$MACHINE" -cpu "$CPU" -smp "$smp,sockets=$smp" -m "$mem" \
-		-object "memory-backend-ram,id=m0,size=$((mem / 2))M" -numa "node,nodeid=0,memdev=m0,cpus=0" \
-		-object "memory-backend-ram,id=m1,size=$((mem - mem / 2))M" \
+		-object "memory-backend-ram,id=m0,size=${half}M" -numa "node,nodeid=0,memdev=m0,cpus=0" \
+		-object "memory-backend-ram,id=m1,size=$((mem - half))M" \
 		-kernel "$(kernel_image "$ARCH")" -initrd "$RUN/initrd" \
 		-serial "file:$RUN/console" -device "$SERIAL" \
 		-chardev "file,id=job,path=$RUN/job" -device virtserialport,chardev=job,name=job \
@@ -66,6 +84,11 @@ qemu() {
 		set -- "$@" -numa "node,nodeid=1,memdev=m1,cpus=1-$((smp - 1))"
 	fi
 	[ -z "${ICOUNT:-}" ] || set -- "$@" -icount shift=0,sleep=off
+	case ${TAGS:-} in
+	[0-9]*)
+		dtb=$(tag_storage_dtb "$RUN" "$mem" "$TAGS" "$@")
+		set -- "$@" -dtb "$dtb" ;;
+	esac
 	# Ctrl-C is for the guest
 	[ "$JOB" != shell ] || set -- "$@" -chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal
 	[ -z "${GDB:-}" ] || set -- "$@" -S -chardev "socket,id=gdb,path=$GDB,server=on,wait=off" -gdb chardev:gdb

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced by tools/qemu.sh: guests whose memory tags are in their own RAM, with the emulator of tools/qemu-tags.
+#
+# RAM begins at 1 GiB. Of its 33 parts the last has the tags of the 32 before it: with 528 MiB, the 16 MiB from
+# 0x60000000 on, with 1056 MiB the 32 MiB from 0x80000000 on. QEMU puts the kernel 2 MiB into RAM, the initrd 128 MiB
+# into it (or half of it, if that is less) and the device tree behind that, all far below the tags.
+
+# cells NUMBER: as two cells of a device tree
+cells() { printf '0x%x 0x%x' $(($1 >> 32)) $(($1 & 0xffffffff)); }
+
+# tag_storage_overlay MIB BLOCK: source of what the device tree has to say about tags in a RAM of so many MiB, when the
+# hardware reads and writes BLOCK bytes of them at a time. QEMU replaces all nodes of memory by its own, which nothing
+# can refer to; so the memory that has the tags is told of once more, under another name.
+tag_storage_overlay() {
+	data=$(($1 * 32 / 33 << 20))
+	tags=$((data / 32))
+	cat <<-EOF
+	/dts-v1/;
+	/plugin/;
+
+	&{/} {
+		data: $(printf 'tagged-data@%x' $((1 << 30))) {
+			reg = <$(cells $((1 << 30))) $(cells $data)>;
+		};
+
+		reserved-memory {
+			#address-cells = <2>;
+			#size-cells = <2>;
+			ranges;
+
+			$(printf 'tag-storage@%x' $(((1 << 30) + data))) {
+				compatible = "arm,mte-tag-storage";
+				reg = <$(cells $(((1 << 30) + data))) $(cells $tags)>;
+				block-size = <$2>;
+				tagged-memory = <&data>;
+				reusable;
+			};
+		};
+	};
+	EOF
+}
+
+# tag_storage_dtb DIR MIB BLOCK WORDS...: prints the path of the machine's device tree with that overlay. WORDS are the
+# command line, of which all before the emulator is left out; the guest gets the same, and -dtb.
+tag_storage_dtb() {
+	"$TOP/tools/need" tag-storage
+	dir=$1
+	tag_storage_overlay "$2" "$3" > "$dir/overlay.dts"
+	shift 3
+	while [ "$1" != "$QEMU_PROGRAM" ]; do shift; done
+	{
+		"$@" -machine dumpdtb="$dir/machine.dtb" < /dev/null > "$dir/log" 2>&1 &&
+			dtc -q -I dts -O dtb -o "$dir/overlay.dtb" "$dir/overlay.dts" > "$dir/log" 2>&1 &&
+			fdtoverlay -i "$dir/machine.dtb" -o "$dir/tag-storage.dtb" "$dir/overlay.dtb" > "$dir/log" 2>&1
+	} || die 14 "no device tree with tag storage: $(grep -v 'dtb dumped' "$dir/log" | head -n 1); see tools/tag-storage.sh"
+	echo "$dir/tag-storage.dtb"
+}
