@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Do memory tags and data stay out of each other's way? Fills the memory with a pattern, gives some other memory tags,
- * granule by granule, and looks whether either has changed the other. On a machine that keeps tags in RAM they do change
+ * granule by granule, and looks whether either has changed the other. On a machine that keeps tags in RAM they change
  * each other, unless the kernel keeps the place of the tags free of data.
  *
  *   overlap [DATA_MIB [TAGGED_MIB [ROUNDS]]]
