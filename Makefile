@@ -40,7 +40,7 @@ Words, with their defaults
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
-  run, shell on arm64: TAGS=ram puts memory tags into the last 1/33 of RAM (MEM=528); TAGS=4096|8192 also tells the guest
+  run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
 .PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench run shell gdb deps check check-fast clean distclean

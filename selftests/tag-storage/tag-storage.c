@@ -1049,6 +1049,41 @@ static void swap_then_mprotect(void)
 	CHECK_TAGS(p, MANY, 2);
 }
 
+/* Nobody can see the tags when the page comes back, which may be to where it cannot have any */
+static void swap_while_untagged(void)
+{
+	char *p = map(MANY, RW_TAGGED);
+
+	write_both(p, MANY, 1);
+	protect(p, MANY, RW);
+	page_out(p, MANY);
+	CHECK_DATA(p, MANY, 1);
+	protect(p, MANY, RW_TAGGED);
+	CHECK_BOTH(p, MANY, 1);
+	CHECK_NONE_IN_TAG_STORAGE(p, MANY);
+}
+
+static void copy_while_untagged(void)
+{
+	char *p = map(MANY, RW_TAGGED);
+	pid_t pid;
+
+	write_both(p, MANY, 1);
+	protect(p, MANY, RW);
+	pid = start();
+	if (!pid) {
+		for (size_t i = 0; i < MANY; i++)
+			p[i * PAGE] = p[i * PAGE];
+		protect(p, MANY, RW_TAGGED);
+		CHECK_BOTH(p, MANY, 1);
+		CHECK_NONE_IN_TAG_STORAGE(p, MANY);
+		end();
+	}
+	CHECK_CHILD(pid);
+	protect(p, MANY, RW_TAGGED);
+	CHECK_BOTH(p, MANY, 1);
+}
+
 static void mprotect_then_swap(void)
 {
 	char *p = map_changed(MANY, 1);
@@ -1572,6 +1607,52 @@ static void mapped_shared_data_leaves(void)
 	check_catch(__LINE__, &c);
 	for (size_t i = 0; i < c.count; i++)
 		CHECK_TAGS(tagged + (c.page[i] - c.p), 1, 1000 + i);
+}
+
+/* Memory runs out, and there is no swap */
+
+#define LEFT_MIB	72
+
+/* The one to be killed: has all memory but some, tag storage included, until it is */
+static __attribute__((noreturn)) void have_all_memory(struct turn full)
+{
+	size_t pages = free_kib(-1) / 4;
+	char *p = map(pages, RW);
+
+	put("/proc/self/oom_score_adj", "1000");
+	for (size_t i = 0; i < pages && (i % 256 || free_kib(-1) > LEFT_MIB * 1024); i++)
+		p[i * PAGE] = 1;
+	give(full);
+	for (;;)
+		pause();
+}
+
+/* Both what is populated and what is not finds storage, and memory, at the cost of somebody else */
+static void memory_runs_out(void)
+{
+	const size_t pages = 2 * LEFT_MIB << 8;
+	struct turn full = make_turn();
+	char *p = map_changed(MANY, 1), *fresh = map(pages, RW_TAGGED);
+	int status;
+	pid_t pid;
+
+	NEED(!swapoff(SWAP_DEVICE), "swapoff: %s", strerror(errno));
+	put("/dev/kmsg", "oom expected");
+	put("/proc/self/oom_score_adj", "-1000");
+	pid = start();
+	if (!pid)
+		have_all_memory(full);
+	await(&full);
+	protect(p, MANY, RW_TAGGED);
+	write_both(p, MANY, 2);
+	write_both(fresh, pages, 3);
+	CHECK_BOTH(p, MANY, 2);
+	CHECK_BOTH(fresh, pages, 3);
+	kill(pid, SIGUSR1);
+	status = status_of(pid);
+	put("/dev/kmsg", "oom over");
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "nobody was killed for memory");
+	NEED(!swapon(SWAP_DEVICE, 0), "swapon: %s", strerror(errno));
 }
 
 /* Pins, as a pipe holds pages: nobody can tell for how long */
@@ -2213,6 +2294,8 @@ static const struct test {
 	TEST(swap_free_in_swap),
 	TEST(swap_device_off_and_on),
 	TEST(swap_then_mprotect),
+	TEST(swap_while_untagged),
+	TEST(copy_while_untagged),
 	TEST(mprotect_then_swap),
 	TEST(swap_shared_by_fork),
 	TEST(shared_written_before),
@@ -2230,6 +2313,7 @@ static const struct test {
 	TEST(tagged_data_leaves),
 	TEST(tagged_shared_data_leaves),
 	TEST(mapped_shared_data_leaves),
+	TEST(memory_runs_out),
 	TEST(pinned_storage),
 	TEST(pinned_storage_and_data),
 	TEST(access_from_outside),

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What memory with tags costs where tags are kept in RAM that holds data otherwise (arm64): faults, when the block of
+ * storage that a page needs is reserved already, is free, or is occupied by data; and mprotect(PROT_MTE) of what is
+ * populated, which must not depend on how much storage that takes. For root.
+ */
+#include "bench.h"
+#include <fcntl.h>
+#include <stdint.h>
+
+#ifdef __aarch64__
+#ifndef PROT_MTE
+#define PROT_MTE	0x20
+#endif
+#define RW		(PROT_READ | PROT_WRITE)
+#define STATE		"/sys/kernel/debug/mte_tag_storage"
+
+/* Pages: 16 MiB */
+#define PAGES		4096UL
+#define POPULATED	16384UL		/* pages: 64 MiB */
+#define SPARE		(48UL << 8)	/* pages that nobody hunts for */
+
+struct region {
+	unsigned long tags, end, block, reserved;
+};
+
+static bool read_region(struct region *r)
+{
+	FILE *f = fopen(STATE, "re");
+	bool read = f && fscanf(f, "enabled 1 region %*x-%*x tags %lx-%lx block %lu blocks %*u reserved %lu", &r->tags,
+				&r->end, &r->block, &r->reserved) == 4;
+
+	if (f)
+		fclose(f);
+	return read;
+}
+
+static unsigned long reserved_blocks(void)
+{
+	struct region r = { };
+
+	read_region(&r);
+	return r.reserved;
+}
+
+static unsigned long counter(const char *file, const char *name)
+{
+	unsigned long value = 0;
+	char word[64];
+	FILE *f = fopen(file, "re");
+
+	while (f && fscanf(f, "%63s", word) == 1)
+		if (!strcmp(word, name) && fscanf(f, "%lu", &value) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static int map_tagged(struct area *a)
+{
+	a->mem = map_at(PLACE, a->pages * PAGE, RW | PROT_MTE, MAP_FIXED_NOREPLACE);
+	return 0;
+}
+
+static int write_each(struct area *a)
+{
+	write_pages(a->mem, a->pages);
+	return 0;
+}
+
+static unsigned long before;
+static char *neighbours;
+
+/* Of two pages next to each other one is freed, so that the next one to have it finds its block reserved */
+static int map_where_reserved(struct area *a)
+{
+	if (!neighbours) {
+		neighbours = map_at(NULL, 2 * a->pages * PAGE, RW | PROT_MTE, 0);
+		write_pages(neighbours, 2 * a->pages);
+		for (size_t i = 0; i < 2 * a->pages; i += 2)
+			madvise(neighbours + i * PAGE, PAGE, MADV_DONTNEED);
+	}
+	before = reserved_blocks();
+	return map_tagged(a);
+}
+
+/* Some pages are others than those that were freed */
+static void check_where_reserved(struct area *a)
+{
+	if (reserved_blocks() - before > a->pages / 32 / 4)
+		give_up("the storage was not reserved");
+}
+
+static int map_where_free(struct area *a)
+{
+	before = reserved_blocks();
+	return map_tagged(a);
+}
+
+static void check_where_free(struct area *a)
+{
+	struct region r = { };
+
+	read_region(&r);
+	if (r.reserved - before < a->pages * PAGE / 32 / r.block)
+		give_up("the storage was reserved before");
+}
+
+/* Has data in all of the tag storage that is free: takes all memory but some, and gives back what is elsewhere */
+static char *occupy(size_t *pages)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct region r = { };
+	uint64_t entry;
+	char *p;
+
+	read_region(&r);
+	*pages = counter("/proc/meminfo", "MemFree:") / 4 - SPARE;
+	p = map_at(NULL, *pages * PAGE, RW, 0);
+	write_pages(p, *pages);
+	for (size_t i = 0; i < *pages; i++) {
+		if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)(p + i * PAGE) / PAGE * 8) != sizeof(entry))
+			give_up("pagemap");
+		entry = (entry & ((1ULL << 55) - 1)) * PAGE;
+		if (entry < r.tags || entry > r.end)
+			madvise(p + i * PAGE, PAGE, MADV_DONTNEED);
+	}
+	close(pagemap);
+	return p;
+}
+
+static char *occupied;
+static size_t occupied_pages;
+
+static int map_where_occupied(struct area *a)
+{
+	if (neighbours)
+		munmap(neighbours, 2 * a->pages * PAGE);
+	neighbours = NULL;
+	occupied = occupy(&occupied_pages);
+	return map_tagged(a);
+}
+
+static void free_occupied(struct area *a)
+{
+	(void)a;
+	munmap(occupied, occupied_pages * PAGE);
+}
+
+static int tag(struct area *a)
+{
+	return mprotect(a->mem, a->pages * PAGE, RW | PROT_MTE);
+}
+
+static int map_touch_and_tag(struct area *a)
+{
+	map_and_touch(a);
+	return tag(a);
+}
+
+static int occupy_map_and_touch(struct area *a)
+{
+	map_and_touch(a);
+	occupied = occupy(&occupied_pages);
+	return 0;
+}
+
+static const struct figure figures[] = {
+	{ "tags-fault-free", "instructions/page", map_where_free, write_each, check_where_free, PAGES },
+	{ "tags-fault-reserved", "instructions/page", map_where_reserved, write_each, check_where_reserved, PAGES },
+	{ "tags-fault-occupied", "instructions/page", map_where_occupied, write_each, free_occupied, PAGES, 0, 2 },
+	{ "tags-mprotect", "instructions/page", map_and_touch, tag, NULL, POPULATED },
+	{ "tags-mprotect-occupied", "instructions/page", occupy_map_and_touch, tag, free_occupied, POPULATED, 0, 2 },
+	{ "tags-mprotect-write", "instructions/page", map_touch_and_tag, write_each, NULL, POPULATED },
+};
+
+int main(void)
+{
+	unsigned long faults, retries;
+	struct region r = { };
+
+	if (!read_region(&r))
+		return 0;
+	start_bench();
+	faults = counter("/proc/vmstat", "fault_on_access");
+	retries = counter("/proc/vmstat", "fault_on_access_retry");
+	run_figures(figures, COUNT(figures));
+	faults = counter("/proc/vmstat", "fault_on_access") - faults;
+	retries = counter("/proc/vmstat", "fault_on_access_retry") - retries;
+	report("tags-replays", faults ? (double)retries / faults : ABSENT, "replays/fault");
+	return 0;
+}
+#else
+int main(void)
+{
+	return 0;
+}
+#endif
