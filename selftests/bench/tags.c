@@ -18,6 +18,7 @@
 /* Pages: 16 MiB */
 #define PAGES		4096UL
 #define POPULATED	16384UL		/* pages: 64 MiB */
+#define NEIGHBOURS	(8 * PAGES)
 #define SPARE		(48UL << 8)	/* pages that nobody hunts for */
 
 struct region {
@@ -72,13 +73,16 @@ static int write_each(struct area *a)
 static unsigned long before;
 static char *neighbours;
 
-/* Of two pages next to each other one is freed, so that the next one to have it finds its block reserved */
+/*
+ * Of two pages next to each other one is freed, so that the next one to have it finds its block reserved. More than are
+ * needed, for some stay where only memory without tags is taken from.
+ */
 static int map_where_reserved(struct area *a)
 {
 	if (!neighbours) {
-		neighbours = map_at(NULL, 2 * a->pages * PAGE, RW | PROT_MTE, 0);
-		write_pages(neighbours, 2 * a->pages);
-		for (size_t i = 0; i < 2 * a->pages; i += 2)
+		neighbours = map_at(NULL, NEIGHBOURS * PAGE, RW | PROT_MTE, 0);
+		write_pages(neighbours, NEIGHBOURS);
+		for (size_t i = 0; i < NEIGHBOURS; i += 2)
 			madvise(neighbours + i * PAGE, PAGE, MADV_DONTNEED);
 	}
 	before = reserved_blocks();
@@ -136,7 +140,7 @@ static size_t occupied_pages;
 static int map_where_occupied(struct area *a)
 {
 	if (neighbours)
-		munmap(neighbours, 2 * a->pages * PAGE);
+		munmap(neighbours, NEIGHBOURS * PAGE);
 	neighbours = NULL;
 	occupied = occupy(&occupied_pages);
 	return map_tagged(a);

@@ -1049,39 +1049,39 @@ static void swap_then_mprotect(void)
 	CHECK_TAGS(p, MANY, 2);
 }
 
-/* Nobody can see the tags when the page comes back, which may be to where it cannot have any */
-static void swap_while_untagged(void)
+/* Of pages that have tags, in a mapping of one's own that does not show them until it is asked to */
+static char *map_untagged_copy(size_t pages)
 {
-	char *p = map(MANY, RW_TAGGED);
+	int fd = make_memfd(pages);
+	char *shared = map_file(fd, pages, RW_TAGGED, MAP_SHARED), *own = map_file(fd, pages, RW, MAP_PRIVATE);
 
-	write_both(p, MANY, 1);
-	protect(p, MANY, RW);
-	page_out(p, MANY);
-	CHECK_DATA(p, MANY, 1);
+	write_both(shared, pages, 1);
+	for (size_t i = 0; i < pages; i++)
+		*(volatile char *)(own + i * PAGE) = *(volatile char *)(shared + i * PAGE);
+	unmap(shared, pages);
+	close(fd);
+	return own;
+}
+
+static void copy_while_untagged(void)
+{
+	char *p = map_untagged_copy(MANY);
+
 	protect(p, MANY, RW_TAGGED);
 	CHECK_BOTH(p, MANY, 1);
 	CHECK_NONE_IN_TAG_STORAGE(p, MANY);
 }
 
-static void copy_while_untagged(void)
+/* It comes back without anybody asking for memory with tags, so perhaps to where there cannot be any */
+static void swap_while_untagged(void)
 {
-	char *p = map(MANY, RW_TAGGED);
-	pid_t pid;
+	char *p = map_untagged_copy(MANY);
 
-	write_both(p, MANY, 1);
-	protect(p, MANY, RW);
-	pid = start();
-	if (!pid) {
-		for (size_t i = 0; i < MANY; i++)
-			p[i * PAGE] = p[i * PAGE];
-		protect(p, MANY, RW_TAGGED);
-		CHECK_BOTH(p, MANY, 1);
-		CHECK_NONE_IN_TAG_STORAGE(p, MANY);
-		end();
-	}
-	CHECK_CHILD(pid);
+	page_out(p, MANY);
+	CHECK_DATA(p, MANY, 1);
 	protect(p, MANY, RW_TAGGED);
 	CHECK_BOTH(p, MANY, 1);
+	CHECK_NONE_IN_TAG_STORAGE(p, MANY);
 }
 
 static void mprotect_then_swap(void)
