@@ -243,7 +243,7 @@ static int wait_for_port(const char *name)
 {
 	int fd;
 
-	for (int i = 0; (fd = open_port(name)) < 0 && i < 500; i++)
+	for (int i = 0; (fd = open_port(name)) < 0 && i < 6000; i++)
 		usleep(10000);
 	if (fd < 0)
 		complain(name);
