@@ -4,45 +4,22 @@
  * it was written. Emulators exist that answer with a neighbour's tag. Exit status 0: they do, 1: they do not,
  * 4: there are no tags here.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
-#define GRANULE	16
+#include "tags.h"
+
 #define COUNT	5
 
 #ifdef __aarch64__
-#ifndef HWCAP2_MTE
-#define HWCAP2_MTE	(1 << 18)
-#endif
-#ifndef PROT_MTE
-#define PROT_MTE	0x20
-#endif
-
-static void set_tag(char *p, unsigned long tag)
-{
-	uintptr_t tagged = (uintptr_t)p | tag << 56;
-
-	asm volatile(".arch armv8.5-a+memtag\n\tstg %0, [%0]" : : "r"(tagged) : "memory");
-}
-
-static unsigned long get_tag(char *p)
-{
-	uintptr_t tagged = (uintptr_t)p;
-
-	asm volatile(".arch armv8.5-a+memtag\n\tldg %0, [%0]" : "+r"(tagged) : : "memory");
-	return tagged >> 56 & 15;
-}
-
 int main(void)
 {
 	int wrong = 0;
 	char *page;
 
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_MTE))
+	if (!has_tags())
 		return 4;
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_MTE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = mmap(NULL, 4096, RW_TAGGED, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return 1;
 	for (int i = 0; i < COUNT; i++)

@@ -24,12 +24,17 @@ ram:arm64 | 4096:arm64 | 8192:arm64)
 		die 14 "MEM=$MEM cannot have tags in RAM: 32 parts data and one part tags, each a multiple of 2 MiB," \
 			"make a multiple of 66; use MEM=528 or MEM=1056"
 	QEMU_PROGRAM=$("$TOP/tools/qemu-tags")
-	MACHINE=$MACHINE,mte-tags-in-ram=on ;;
+	case ${DAMAGE:-} in
+	coverage | elsewhere | outside) ;;
+	*) MACHINE=$MACHINE,mte-tags-in-ram=on ;;
+	esac ;;
 *) die 14 "TAGS=$TAGS is unknown for $ARCH; use TAGS=ram, TAGS=4096 or TAGS=8192 with ARCH=arm64" ;;
 esac
-# Kernel parameters of a configuration
+# Kernel parameters of a configuration. With all checks, and emulated beside other work, nothing is quick.
 case $CONFIG in
-debug) PARAMETERS="page_poison=on" ;;
+debug)
+	PARAMETERS="page_poison=on watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300"
+	PARAMETERS="$PARAMETERS workqueue.watchdog_thresh=300 sysctl.kernel.hung_task_timeout_secs=600" ;;
 bench) PARAMETERS="mitigations=off" ;;
 *) PARAMETERS= ;;
 esac

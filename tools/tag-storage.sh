@@ -41,18 +41,56 @@ tag_storage_overlay() {
 	EOF
 }
 
+# damage DTB MIB HOW: makes the device tree say something wrong. Of the place only "outside" and "coverage" do, so
+# that tags must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators.
+damage() {
+	data=$(($2 * 32 / 33 << 20))
+	tags=$((data / 32))
+	begin=$((1 << 30))
+	node=$(printf '/reserved-memory/tag-storage@%x' $((begin + data)))
+	tagged=$(printf '/tagged-data@%x' "$begin")
+	case $3 in
+	alignment) begin=$((begin + 4096)) ;;
+	overlap) begin=$((begin + tags)) ;;
+	size) data=$((data / 2)) ;;
+	esac
+	# shellcheck disable=SC2046
+	case $3 in
+	alignment | overlap | size) fdtput -t x "$1" "$tagged" reg $(cells $begin) $(cells $data) ;;
+	block) fdtput -t x "$1" "$node" block-size 1800 ;;
+	blocks) fdtput -t x "$1" "$node" block-size 3000 ;;
+	coverage)
+		fdtput -t x "$1" "$tagged" reg $(cells $((begin + data / 2))) $(cells $((data / 2))) &&
+			fdtput -t x "$1" "$node" reg $(cells $((begin + data + tags / 2))) $(cells $((tags / 2))) ;;
+	outside) fdtput -t x "$1" "$node" reg $(cells $((1 << 33))) $(cells $tags) ;;
+	phandle) fdtput -t x "$1" "$node" tagged-memory 7777 ;;
+	twice)
+		again=/reserved-memory/tag-storage-again
+		fdtput -c "$1" $again &&
+			fdtput -t s "$1" $again compatible arm,mte-tag-storage &&
+			fdtput -t x "$1" $again reg $(cells $((begin + data))) $(cells $tags) &&
+			fdtput -t x "$1" $again block-size 1000 &&
+			fdtput -t x "$1" $again tagged-memory "$(fdtget -t x "$1" "$node" tagged-memory)" &&
+			fdtput "$1" $again reusable ;;
+	elsewhere) ;;
+	*) echo "DAMAGE=$3 is unknown; the names are in tools/tag-storage.sh"; return 1 ;;
+	esac
+}
+
 # tag_storage_dtb DIR MIB BLOCK WORDS...: prints the path of the machine's device tree with that overlay. WORDS are the
 # command line, of which all before the emulator is left out; the guest gets the same, and -dtb.
 tag_storage_dtb() {
 	"$TOP/tools/need" tag-storage
 	dir=$1
-	tag_storage_overlay "$2" "$3" > "$dir/overlay.dts"
+	mib=$2
+	tag_storage_overlay "$mib" "$3" > "$dir/overlay.dts"
 	shift 3
 	while [ "$1" != "$QEMU_PROGRAM" ]; do shift; done
 	{
 		"$@" -machine dumpdtb="$dir/machine.dtb" < /dev/null > "$dir/log" 2>&1 &&
 			dtc -q -I dts -O dtb -o "$dir/overlay.dtb" "$dir/overlay.dts" > "$dir/log" 2>&1 &&
-			fdtoverlay -i "$dir/machine.dtb" -o "$dir/tag-storage.dtb" "$dir/overlay.dtb" > "$dir/log" 2>&1
+			fdtoverlay -i "$dir/machine.dtb" -o "$dir/tag-storage.dtb" "$dir/overlay.dtb" > "$dir/log" 2>&1 &&
+			{ [ -z "${DAMAGE:-}" ] || damage "$dir/tag-storage.dtb" "$mib" "$DAMAGE" > "$dir/log" 2>&1; }
 	} || die 14 "no device tree with tag storage: $(grep -v 'dtb dumped' "$dir/log" | head -n 1); see tools/tag-storage.sh"
 	echo "$dir/tag-storage.dtb"
 }

@@ -4,63 +4,22 @@
  * storage that a page needs is reserved already, is free, or is occupied by data; and mprotect(PROT_MTE) of what is
  * populated, which must not depend on how much storage that takes. For root.
  */
-#include "bench.h"
 #include <fcntl.h>
 #include <stdint.h>
 
-#ifdef __aarch64__
-#ifndef PROT_MTE
-#define PROT_MTE	0x20
-#endif
-#define RW		(PROT_READ | PROT_WRITE)
-#define STATE		"/sys/kernel/debug/mte_tag_storage"
+#include "../tag-storage/storage.h"
+#include "bench.h"
 
+#ifdef __aarch64__
 /* Pages: 16 MiB */
 #define PAGES		4096UL
 #define POPULATED	16384UL		/* pages: 64 MiB */
 #define NEIGHBOURS	(8 * PAGES)
 #define SPARE		(48UL << 8)	/* pages that nobody hunts for */
 
-struct region {
-	unsigned long tags, end, block, reserved;
-};
-
-static bool read_region(struct region *r)
-{
-	FILE *f = fopen(STATE, "re");
-	bool read = f && fscanf(f, "enabled 1 region %*x-%*x tags %lx-%lx block %lu blocks %*u reserved %lu", &r->tags,
-				&r->end, &r->block, &r->reserved) == 4;
-
-	if (f)
-		fclose(f);
-	return read;
-}
-
-static unsigned long reserved_blocks(void)
-{
-	struct region r = { };
-
-	read_region(&r);
-	return r.reserved;
-}
-
-static unsigned long counter(const char *file, const char *name)
-{
-	unsigned long value = 0;
-	char word[64];
-	FILE *f = fopen(file, "re");
-
-	while (f && fscanf(f, "%63s", word) == 1)
-		if (!strcmp(word, name) && fscanf(f, "%lu", &value) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return value;
-}
-
 static int map_tagged(struct area *a)
 {
-	a->mem = map_at(PLACE, a->pages * PAGE, RW | PROT_MTE, MAP_FIXED_NOREPLACE);
+	a->mem = map_at(PLACE, a->pages * PAGE, RW_TAGGED, MAP_FIXED_NOREPLACE);
 	return 0;
 }
 
@@ -80,34 +39,31 @@ static char *neighbours;
 static int map_where_reserved(struct area *a)
 {
 	if (!neighbours) {
-		neighbours = map_at(NULL, NEIGHBOURS * PAGE, RW | PROT_MTE, 0);
+		neighbours = map_at(NULL, NEIGHBOURS * PAGE, RW_TAGGED, 0);
 		write_pages(neighbours, NEIGHBOURS);
 		for (size_t i = 0; i < NEIGHBOURS; i += 2)
 			madvise(neighbours + i * PAGE, PAGE, MADV_DONTNEED);
 	}
-	before = reserved_blocks();
+	before = reserved();
 	return map_tagged(a);
 }
 
 /* Some pages are others than those that were freed */
 static void check_where_reserved(struct area *a)
 {
-	if (reserved_blocks() - before > a->pages / 32 / 4)
+	if (reserved() - before > a->pages / PAGES_PER_TAG_PAGE / 4)
 		give_up("the storage was not reserved");
 }
 
 static int map_where_free(struct area *a)
 {
-	before = reserved_blocks();
+	before = reserved();
 	return map_tagged(a);
 }
 
 static void check_where_free(struct area *a)
 {
-	struct region r = { };
-
-	read_region(&r);
-	if (r.reserved - before < a->pages * PAGE / 32 / r.block)
+	if (reserved() - before < a->pages / PAGES_PER_TAG_PAGE / regions[0].block_pages)
 		give_up("the storage was reserved before");
 }
 
@@ -115,19 +71,17 @@ static void check_where_free(struct area *a)
 static char *occupy(size_t *pages)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	struct region r = { };
-	uint64_t entry;
 	char *p;
 
-	read_region(&r);
-	*pages = counter("/proc/meminfo", "MemFree:") / 4 - SPARE;
+	*pages = number_in("/proc/meminfo", "MemFree:") / 4 - SPARE;
 	p = map_at(NULL, *pages * PAGE, RW, 0);
 	write_pages(p, *pages);
 	for (size_t i = 0; i < *pages; i++) {
-		if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)(p + i * PAGE) / PAGE * 8) != sizeof(entry))
+		uint64_t entry = entry_in(pagemap, p + i * PAGE);
+
+		if (!entry)
 			give_up("pagemap");
-		entry = (entry & ((1ULL << 55) - 1)) * PAGE;
-		if (entry < r.tags || entry > r.end)
+		if (!in_tag_storage(pfn_in(entry)))
 			madvise(p + i * PAGE, PAGE, MADV_DONTNEED);
 	}
 	close(pagemap);
@@ -154,7 +108,7 @@ static void free_occupied(struct area *a)
 
 static int tag(struct area *a)
 {
-	return mprotect(a->mem, a->pages * PAGE, RW | PROT_MTE);
+	return mprotect(a->mem, a->pages * PAGE, RW_TAGGED);
 }
 
 static int map_touch_and_tag(struct area *a)
@@ -181,17 +135,16 @@ static const struct figure figures[] = {
 
 int main(void)
 {
-	unsigned long faults, retries;
-	struct region r = { };
+	long faults, retries;
 
-	if (!read_region(&r))
+	if (number_in(STATE, "enabled") != 1 || reserved() < 0)
 		return 0;
 	start_bench();
-	faults = counter("/proc/vmstat", "fault_on_access");
-	retries = counter("/proc/vmstat", "fault_on_access_retry");
+	faults = number_in("/proc/vmstat", "fault_on_access");
+	retries = number_in("/proc/vmstat", "fault_on_access_retry");
 	run_figures(figures, COUNT(figures));
-	faults = counter("/proc/vmstat", "fault_on_access") - faults;
-	retries = counter("/proc/vmstat", "fault_on_access_retry") - retries;
+	faults = number_in("/proc/vmstat", "fault_on_access") - faults;
+	retries = number_in("/proc/vmstat", "fault_on_access_retry") - retries;
 	report("tags-replays", faults ? (double)retries / faults : ABSENT, "replays/fault");
 	return 0;
 }

@@ -13,27 +13,16 @@
  * not live to see the end.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "storage.h"
 
 #ifdef __aarch64__
-#ifndef HWCAP2_MTE
-#define HWCAP2_MTE	(1 << 18)
-#endif
-#ifndef PROT_MTE
-#define PROT_MTE	0x20
-#endif
-
-#define GRANULE		16UL
-#define PAGE		4096UL
-#define MIB		(1UL << 20)
 #define ROUNDS		2UL
 #define RESERVE_KIB	2048UL
 #define MIX		0x9e3779b97f4a7c15UL
@@ -53,71 +42,21 @@ static unsigned int tag(size_t i, unsigned int round)
 	return 1 + ((i * MIX >> 40) + round) % 15;
 }
 
-static void set_tag(char *p, unsigned long tag)
-{
-	uintptr_t tagged = (uintptr_t)p | tag << 56;
-
-	asm volatile(".arch armv8.5-a+memtag\n\tstg %0, [%0]" : : "r"(tagged) : "memory");
-}
-
-static unsigned int get_tag(char *p)
-{
-	uintptr_t tagged = (uintptr_t)p;
-
-	asm volatile(".arch armv8.5-a+memtag\n\tldg %0, [%0]" : "+r"(tagged) : : "memory");
-	return tagged >> 56 & 15;
-}
-
-/* Where the page is in the machine, 0 if the kernel does not tell */
-static uint64_t physical(const void *p)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry = 0;
-
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)p / PAGE * sizeof(entry)) != sizeof(entry) || !(entry >> 63))
-		entry = 0;
-	close(fd);
-	entry &= (1UL << 55) - 1;
-	return entry ? entry * PAGE + (uintptr_t)p % PAGE : 0;
-}
-
 #define RESERVE		"/proc/sys/vm/min_free_kbytes"
 
 /* Sets what the kernel keeps free, if it lets us, and gives back what it was */
 static unsigned long set_reserve(unsigned long kib)
 {
-	unsigned long before = 0;
-	FILE *f = fopen(RESERVE, "r+");
+	long before = number_in(RESERVE, "");
+	char text[32];
 
-	if (!f)
-		return 0;
-	if (fscanf(f, "%lu", &before) != 1)
-		before = 0;
-	rewind(f);
-	fprintf(f, "%lu\n", kib);
-	fclose(f);
-	return before;
-}
-
-static size_t available_mib(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	unsigned long kib = 0;
-	char line[200];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib / 1024;
+	snprintf(text, sizeof(text), "%lu", kib);
+	return put(RESERVE, text) && before > 0 ? before : 0;
 }
 
 static void *map(size_t mib, int prot, int flags)
 {
-	void *p = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE | prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	void *p = mmap(NULL, mib * MIB, RW | prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
 	if (p != MAP_FAILED)
 		return p;
@@ -196,12 +135,12 @@ int main(int argc, char **argv)
 
 	/* What was said before the kernel dies has to be out. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_MTE)) {
+	if (!has_tags()) {
 		printf("no memory tags here\n");
 		return 2;
 	}
 	reserve = set_reserve(RESERVE_KIB);
-	available = available_mib();
+	available = number_in("/proc/meminfo", "MemAvailable:") / 1024;
 	data_mib = number(argc, argv, 1, available * 59 / 64);
 	tagged_mib = number(argc, argv, 2, available / 16);
 	rounds = number(argc, argv, 3, ROUNDS);
