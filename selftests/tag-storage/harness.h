@@ -32,7 +32,7 @@
 /* The exit status of a test that needs two nodes and finds one */
 #define ONE_NODE		4
 /* Of a test that hangs, not of one that is slow: an emulated machine with all checks built in takes its time */
-#define LIMIT_SECONDS		300
+#define LIMIT_SECONDS		1200
 
 /* Pages whose tags do not fit into one block */
 #define MANY			1024UL
