@@ -37,12 +37,6 @@
 #define PM_PFN			((1UL << 55) - 1)
 #define PM_PRESENT		(1UL << 63)
 
-/*
- * A known fault: while memory is moved about, a free page now and then keeps its storage until somebody has used it
- * again. It is printed, and more than this is a failure.
- */
-#define KNOWN_STALE		16
-
 /* As many as the kernel can have */
 #define MAX_REGIONS		8
 

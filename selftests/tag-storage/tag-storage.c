@@ -405,6 +405,33 @@ static void swap_again_untouched(void)
 	CHECK_BOTH(p, MANY, 1);
 }
 
+/* What is next to tagged pages in swap, and is read ahead with them, needs no storage */
+static void swap_reads_others_ahead(void)
+{
+	const size_t pages = 300;
+	long before = reserved();
+	int fd = make_memfd(2 * pages);
+	char *p = map_file(fd, 2 * pages, RW_TAGGED, MAP_SHARED), *others;
+
+	close(fd);
+	fd = make_memfd(pages);
+	others = map_file(fd, pages, RW, MAP_SHARED);
+	write_both(p, 2 * pages, 1);
+	write_data(others, pages, 2);
+	drain();
+	for (size_t i = 0; i < pages; i++) {
+		NEED(advise(p + 2 * i * PAGE, 2, MADV_PAGEOUT), "MADV_PAGEOUT: %s", strerror(errno));
+		NEED(advise(others + i * PAGE, 1, MADV_PAGEOUT), "MADV_PAGEOUT: %s", strerror(errno));
+	}
+	NEED(swapped(others, pages) > pages / 2, "only %zu of %zu pages went to swap", swapped(others, pages), pages);
+	CHECK_BOTH(p, 2 * pages, 1);
+	NEED(swapped(others, pages) < pages / 2, "nothing is read ahead");
+	unmap(p, 2 * pages);
+	drain();
+	CHECK_GIVEN_BACK(before);
+	CHECK_DATA(others, pages, 2);
+}
+
 static void swap_free_in_swap(void)
 {
 	long before = reserved();
@@ -1040,6 +1067,7 @@ static const struct test tests[] = {
 	TEST(fork_before_touch),
 	TEST(swap_out_and_in),
 	TEST(swap_again_untouched),
+	TEST(swap_reads_others_ahead),
 	TEST(swap_free_in_swap),
 	TEST(swap_device_off_and_on),
 	TEST(swap_then_mprotect),
