@@ -19,6 +19,7 @@
 
 #ifdef __aarch64__
 #include "harness.h"
+#include "slow-file.h"
 
 #ifndef PTRACE_PEEKMTETAGS
 #define PTRACE_PEEKMTETAGS	33
@@ -245,7 +246,10 @@ static void *compact(void *arg)
 	return NULL;
 }
 
-/* Data and tags change, and some pages lose theirs and become tagged anew, until the others have done their rounds */
+/*
+ * Data and tags change, and some pages lose theirs and become tagged anew, until the others have done their rounds. In
+ * the end each page may be a mapping by itself, all of which a debug kernel looks at each time there is another.
+ */
 static void change_while(void *(*other)(void *), char *p, size_t pages)
 {
 	struct moved m = { p, pages };
@@ -326,12 +330,72 @@ static void move_before_touch(void)
 /* Every other page is free, so that there is something to compact */
 static void compact_memory(void)
 {
-	char *p = map(MANY, RW_TAGGED), *holes = map(4 * MANY, RW);
+	char *p = map(256, RW_TAGGED), *holes = map(4 * MANY, RW);
 
 	write_data(holes, 4 * MANY, 1);
 	for (size_t i = 0; i < 4 * MANY; i += 2)
 		advise(holes + i * PAGE, 1, MADV_DONTNEED);
-	change_while(compact, p, MANY);
+	change_while(compact, p, 256);
+}
+
+/* Where a page is; first, so that compare() is for these, too */
+struct place {
+	uint64_t pfn;
+	char *page;
+};
+
+/* Memory of the node that has tag storage, but for holes here and there; what is left, in its order there */
+static struct place *fill_with_holes(size_t *count)
+{
+	size_t pages = free_kib(last_node()) / 4 / 4 * 3, n = 0;
+	struct place *list = zalloc(pages, sizeof(*list));
+	unsigned long nodes = 1UL << last_node();
+	char *p = map(pages, RW);
+
+	syscall(SYS_mbind, p, pages * PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0);
+	for (size_t i = 0; i < pages; i++)
+		p[i * PAGE] = 1;
+	for (size_t i = 0; i < pages; i++) {
+		uint64_t pfn = pfn_of(p + i * PAGE);
+
+		if (draw(2))
+			advise(p + i * PAGE, 1, MADV_DONTNEED);
+		else if (pfn && !in_tag_storage(pfn))
+			list[n++] = (struct place){ pfn, p + i * PAGE };
+	}
+	qsort(list, n, sizeof(*list), compare);
+	*count = n;
+	return list;
+}
+
+/* Compaction moves to the end of memory, where storage is; what has tags has to move, too, but not to there */
+static void compaction_moves_tagged(void)
+{
+	const size_t few = 128;
+	size_t count, went = 0;
+	struct place *all = fill_with_holes(&count);
+	char node[64];
+
+	NEED(count / 2 > few, "only %zu pages", count);
+	for (size_t i = 0; i < few; i++) {
+		struct place *place = &all[i];
+
+		*place = all[count / 2 / few * i];
+		protect(place->page, 1, RW_TAGGED);
+		write_both(place->page, 1, i + 1);
+		place->pfn = pfn_of(place->page);
+	}
+	drain();
+	snprintf(node, sizeof(node), "/sys/devices/system/node/node%d/compact", last_node());
+	NEED(put(node, "1"), "%s: %s", node, strerror(errno));
+	for (size_t i = 0; i < few; i++) {
+		went += pfn_of(all[i].page) != all[i].pfn;
+		CHECK_BOTH(all[i].page, 1, i + 1);
+		CHECK_NONE_IN_TAG_STORAGE(all[i].page, 1);
+	}
+	printf("# %zu of %zu tagged pages moved\n", went, few);
+	CHECK(went > few / 2, "compaction leaves tagged pages where they are");
+	free(all);
 }
 
 /* Many at once */
@@ -777,6 +841,149 @@ static void core_dump(void)
 	close(fd);
 }
 
+/* Pages in the way that a process has locked, which may be the very one that waits for tags: nobody waits for it */
+
+#define SLOW_PAGES	8192UL
+#define STEP		512UL
+#define AT_ONCE		32UL
+#define KPF_LOCKED	1UL
+
+/* The blocks of tag storage that have locked pages, in order; the caller frees the list */
+static uint64_t *locked_blocks(size_t *count)
+{
+	uint64_t *list = zalloc(tag_storage_pages(), sizeof(*list)), flags;
+	int fd = open("/proc/kpageflags", O_RDONLY);
+	size_t n = 0;
+
+	NEED(fd >= 0, "kpageflags: %s", strerror(errno));
+	for (size_t i = 0; i < region_count; i++)
+		for (uint64_t pfn = regions[i].tags; pfn <= regions[i].tags_last; pfn++)
+			if (pread(fd, &flags, 8, pfn * 8) == 8 && flags & KPF_LOCKED)
+				list[n++] = tag_block_at(pfn);
+	close(fd);
+	*count = sort_unique(list, n);
+	return list;
+}
+
+/* Memory of a node, until @spare_mib are free, but no tag storage of it */
+static struct catch hold(int node, long spare_mib)
+{
+	struct catch c = { .pages = free_kib(node) / 4, .page = zalloc(FEW, sizeof(*c.page)) };
+	unsigned long nodes = 1UL << node;
+	size_t used = 0;
+
+	c.p = map(c.pages, RW);
+	syscall(SYS_mbind, c.p, c.pages * PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0);
+	for (; used < c.pages && (used % 256 || free_kib(node) > spare_mib * 1024); used++)
+		c.p[used * PAGE] = 1;
+	for (size_t i = 0; i < used; i++)
+		if (in_tag_storage(pfn_of(c.p + i * PAGE)))
+			advise(c.p + i * PAGE, 1, MADV_DONTNEED);
+	return c;
+}
+
+/* Finds those whose tags would be in the blocks that are wanted */
+static void pick_wanted(struct catch *c)
+{
+	for (size_t i = 0; i + 256 <= c->pages; i += 256)
+		look_at(c, i, 256, has_wanted_block, FEW);
+	for (size_t i = 0; i < c->count; i++)
+		write_data(c->page[i], 1, 1000 + i);
+}
+
+/* What is read ahead is locked until the server answers */
+static void read_ahead(int fd, size_t first, size_t pages)
+{
+	unsigned long nodes = 1UL << last_node();
+
+	syscall(SYS_set_mempolicy, 2 /* MPOL_BIND */, &nodes, 64);
+	for (size_t i = first; i < first + pages; i += AT_ONCE)
+		NEED(!posix_fadvise(fd, i * PAGE, AT_ONCE * PAGE, POSIX_FADV_WILLNEED), "cannot read ahead");
+	syscall(SYS_set_mempolicy, 0 /* MPOL_DEFAULT */, NULL, 0);
+}
+
+/*
+ * The file goes to where the tags are, and there to storage once that is most of what is free; and then to storage for
+ * tags of what we hold: so go on until it does. Returns how many pages that took.
+ */
+static size_t begin_to_read(int fd, struct catch *low, struct catch *high)
+{
+	size_t begun = 0;
+
+	do {
+		read_ahead(fd, begun, STEP);
+		begun += STEP;
+		free((void *)wanted_blocks);
+		wanted_blocks = locked_blocks(&wanted_block_count);
+		pick_wanted(low);
+		pick_wanted(high);
+	} while (!low->count && !high->count && begun < SLOW_PAGES);
+	return begun;
+}
+
+static size_t tag_pages_of(const struct catch *c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		protect(c->page[i], 1, RW_TAGGED);
+		write_tags(c->page[i], 1, 2000 + i);
+		CHECK_TAGS(c->page[i], 1, 2000 + i);
+		CHECK_DATA(c->page[i], 1, 1000 + i);
+		CHECK(!has_wanted_block(pfn_of(c->page[i])), "a page has its tags where others have a locked page");
+		count++;
+	}
+	return count;
+}
+
+static void check_slow_file(int fd, size_t pages)
+{
+	char data[PAGE];
+
+	for (size_t i = 0; i < pages; i++) {
+		NEED(pread(fd, data, PAGE, i * PAGE) == PAGE, "read: %s", strerror(errno));
+		for (size_t j = 0; j < PAGE; j++)
+			NEED(data[j] == SLOW_BYTE, "byte %zu of page %zu of the file is %#x", j, i, data[j]);
+	}
+}
+
+static void locked_in_the_way(void)
+{
+	struct slow_file f = mount_slow_file(SLOW_PAGES * PAGE);
+	struct catch low = { 0 }, high;
+	struct counters before;
+	size_t begun, count, tagged;
+	pid_t server;
+	int fd;
+
+	server = start();
+	if (!server) {
+		serve(&f);
+		end();
+	}
+	/* Who has it keeps the server alive, and requests unanswered */
+	close(f.fd);
+	fd = open(SLOW_FILE, O_RDONLY);
+	NEED(fd >= 0, SLOW_FILE ": %s", strerror(errno));
+	high = hold(last_node(), 8);
+	if (last_node())
+		low = hold(0, 64);
+	begun = begin_to_read(fd, &low, &high);
+	printf("# %zu blocks of tag storage have locked pages\n", wanted_block_count);
+	before = count_faults();
+	tagged = tag_pages_of(&low) + tag_pages_of(&high);
+	printf("# %zu pages would have their tags there\n", tagged);
+	NEED(tagged, "found no page that needs a block with a locked page");
+	CHECK(count_faults().migrate > before.migrate, "no page was replaced");
+	free(locked_blocks(&count));
+	CHECK(count == wanted_block_count, "%zu blocks have locked pages now, not %zu", count, wanted_block_count);
+	give(f.answer);
+	check_slow_file(fd, begun);
+	close(fd);
+	NEED(!umount2(SLOW_DIR, MNT_DETACH), "umount: %s", strerror(errno));
+	CHECK_CHILD(server);
+}
+
 /* Pages that are taken out of service. They stay so until the machine starts again: few of them, and at the end. */
 
 static void take_out(char *p, size_t pages)
@@ -841,6 +1048,7 @@ static const struct test tests[] = {
 	TEST(move_tagged),
 	TEST(move_before_touch),
 	TEST(compact_memory),
+	TEST(compaction_moves_tagged),
 	TEST(threads_in_one_block),
 	TEST(threads_in_same_pages),
 	TEST(killed_while_faulting),
@@ -854,6 +1062,7 @@ static const struct test tests[] = {
 	TEST(group_swaps),
 	TEST(group_is_killed),
 	TEST(core_dump),
+	TEST(locked_in_the_way),
 	TEST(soft_offline),
 	TEST(soft_offline_storage),
 };

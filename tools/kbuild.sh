@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# Sourced by the tools that compile kernels: the same objects wherever and whenever, from the cache if it has them.
+
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1
+export KBUILD_BUILD_USER=ptestate KBUILD_BUILD_HOST=ptestate
+# Objects are found again by another clone, at another path
+export CCACHE_DIR="${CCACHE_DIR:-$CACHE/ccache}" CCACHE_BASEDIR="$TOP" CCACHE_NOHASHDIR=1
+export CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-5G}" CCACHE_COMPILERCHECK=content
+
+# compiler ARCH: through ccache when it is there
+compiler() {
+	if command -v ccache > /dev/null; then
+		echo "ccache $(cross "$1")gcc"
+	else
+		echo "$(cross "$1")gcc"
+	fi
+}
+
+# kmake SOURCE O ARCH WORDS...: the kernel's make
+kmake() {
+	kmake_source=$1 kmake_o=$2 kmake_arch=$3
+	shift 3
+	make -C "$kmake_source" O="$kmake_o" ARCH="$kmake_arch" CROSS_COMPILE="$(cross "$kmake_arch")" \
+		CC="$(compiler "$kmake_arch")" -j"${J:-$(nproc)}" "$@" 2>&1 < /dev/null
+}
+
+# first_error LOG: what went wrong, in one line
+first_error() { grep -m1 -E '(error|Error|undefined reference|No space left)[ :]|\*\*\*' "$1" || tail -n 1 "$1"; }
