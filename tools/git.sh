@@ -58,7 +58,7 @@ series_hash() {
 # series_files: every file the patches touch
 series_files() {
 	series | while read -r patch; do
-		sed -n 's,^--- a/,,p; s,^+++ b/,,p; s,^diff --git a/.* b/,,p' "$TOP/patches/$patch"
+		sed -n 's,^--- a/,,p; s,^+++ b/,,p; s,^diff --git a/.* b/,,p' "${SERIES%/*}/$patch"
 	done | sort -u
 }
 
@@ -69,18 +69,23 @@ slug() {
 		awk '{ if (length($0) > 60) { $0 = substr($0, 1, 61); sub(/-[^-]*$/, "") } print }'
 }
 
+# touched_clone REPO DIR: a shared clone of REPO, at the base, with nothing but the touched files checked out
+touched_clone() {
+	g clone -q --shared --no-checkout --template= "$1" "$2"
+	g -C "$2" update-ref --no-deref HEAD "refs/tags/$REF"
+	g -C "$2" config core.sparseCheckout true
+	mkdir -p "$2/.git/info"
+	{ echo Makefile; series_files; } | sed 's,^,/,' >"$2/.git/info/sparse-checkout"
+	g -C "$2" read-tree -mu HEAD
+}
+
 # import_series REPO: the series as commits on the base of REPO; leaves the new tip in refs/ptestate/new there.
-# It works in a shared clone with nothing but the touched files checked out, so a failure leaves REPO alone.
+# It works in a clone, so a failure leaves REPO alone.
 import_series() {
 	import=$OUT/import
 	rm -rf "$import"
-	g clone -q --shared --no-checkout --template= "$1" "$import"
-	g -C "$import" update-ref --no-deref HEAD "refs/tags/$REF"
-	g -C "$import" config core.sparseCheckout true
-	mkdir -p "$import/.git/info"
-	{ echo Makefile; series_files; } | sed 's,^,/,' >"$import/.git/info/sparse-checkout"
-	g -C "$import" read-tree -mu HEAD
-	series | sed "s,^,$TOP/patches/," >"$import/.git/series"
+	touched_clone "$1" "$import"
+	series | sed "s,^,${SERIES%/*}/," >"$import/.git/series"
 	if [ -s "$import/.git/series" ] && ! import_am >"$import/.git/am.log" 2>&1; then
 		nr=$(cat "$import/.git/rebase-apply/next" 2>/dev/null || echo 1)
 		patch=$(sed -n "${nr}s,^$TOP/,,p" "$import/.git/series")
