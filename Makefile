@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS SUBMITTER PREVIOUS J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -28,6 +28,9 @@ Building
   make qemu-tags            build, once, the emulator that TAGS= needs, and print its path
   make deps                 install what is missing from Debian's packages
 
+Submitting
+  make mbox SUBMITTER="Name <address>"   mails of the series, and of each topic, in out/mbox; nothing is sent
+
 Checking
   make check-fast           files, style and round trip, under a minute
   make check                check-fast and the slower checks
@@ -41,16 +44,17 @@ Words, with their defaults
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
+  mbox: PREVIOUS=tag or commit of an earlier version, for the range-diff in the cover letters
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench report run shell gdb deps check check-fast clean distclean
+.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench report run shell gdb deps mbox check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
 
-fetch tree export apply deps:
+fetch tree export apply deps mbox:
 	@tools/$@
 
 build image qemu-tags boot test bench report run shell gdb:
@@ -66,7 +70,7 @@ check:
 	@tools/check all
 
 clean:
-	@rm -rf out/build out/guest out/log out/results out/report.html
+	@rm -rf out/build out/guest out/log out/results out/report.html out/submission
 
 distclean:
 	@tools/distclean

@@ -32,11 +32,11 @@ concerns() {
 # verbs VERB: the words in the table which that verb stands for
 verbs() {
 	case $1 in
-	all) echo fetch tree export apply build qemu gdb check deps ;;
+	all) echo fetch tree export apply build qemu gdb check mbox deps ;;
 	boot | run | shell | test | controls | test-controls) echo fetch tree build qemu ;;
 	gdb) echo fetch tree build qemu gdb ;;
 	image | guest) echo fetch tree build ;;
-	build | check | tree) echo fetch tree "$1" ;;
+	build | check | tree | mbox) echo fetch tree "$1" ;;
 	*) echo "$1" ;;
 	esac
 }
