@@ -30,6 +30,7 @@ Building
 
 Submitting
   make mbox SUBMITTER="Name <address>"   mails of the series, and of each topic, in out/mbox; nothing is sent
+  make mail SUBMITTER="Name <address>"   the same as b4 would send them, in out/mail; nothing is sent
 
 Checking
   make check-fast           files, style and round trip, under a minute
@@ -44,17 +45,17 @@ Words, with their defaults
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
-  mbox: PREVIOUS=tag or commit of an earlier version, for the range-diff in the cover letters
+  mbox, mail: PREVIOUS=tag or commit of an earlier version, for the range-diff in the cover letters
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench report run shell gdb deps mbox check check-fast clean distclean
+.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench report run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
 
-fetch tree export apply deps mbox:
+fetch tree export apply deps mbox mail:
 	@tools/$@
 
 build image qemu-tags boot test bench report run shell gdb:

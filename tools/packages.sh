@@ -37,6 +37,7 @@ verbs() {
 	gdb) echo fetch tree build qemu gdb ;;
 	image | guest) echo fetch tree build ;;
 	build | check | tree | mbox) echo fetch tree "$1" ;;
+	mail) echo fetch tree mbox mail ;;
 	*) echo "$1" ;;
 	esac
 }
