@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS SUBMITTER PREVIOUS J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS SUBMITTER PREVIOUS REROLL J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -45,7 +45,7 @@ Words, with their defaults
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
-  mbox, mail: PREVIOUS=tag or commit of an earlier version, for the range-diff in the cover letters
+  mbox, mail: PREVIOUS=tag or commit of the version before, for the range-diff  REROLL=2: number of this version
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef

@@ -7,6 +7,9 @@
 SCRATCH=$OUT/submission
 REPO=$SCRATCH/repo
 TABLE=$SCRATCH/table
+# Where all of the mails go to; others get copies.
+# shellcheck disable=SC2034
+LIST=linux-mm@kvack.org
 
 # submitter: refuses to go on without one; from here on commits are theirs
 submitter() {
@@ -19,10 +22,29 @@ submitter() {
 	case $SUBMITTER in
 	*.invalid'>') die 14 "SUBMITTER=$SUBMITTER is nobody: mail to .invalid reaches no one; say who you are: $how" ;;
 	esac
+	# As git will have it in From:, which is without a dot at the end of the name
+	address=${SUBMITTER##*<}
+	SUBMITTER=$(GIT_AUTHOR_NAME="${SUBMITTER% <*}" GIT_AUTHOR_EMAIL=${address%>} g var GIT_AUTHOR_IDENT | sed 's/>.*/>/')
 	export GIT_AUTHOR_NAME="${SUBMITTER% <*}" GIT_COMMITTER_NAME="${SUBMITTER% <*}"
-	GIT_AUTHOR_EMAIL=${SUBMITTER##*<}
-	GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL%>}
-	export GIT_AUTHOR_EMAIL GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
+	export GIT_AUTHOR_EMAIL="${address%>}" GIT_COMMITTER_EMAIL="${address%>}"
+	others=$(cd "$TOP/patches" && series | xargs -r grep -Him1 '^signed-off-by:' | head -n 1)
+	[ -z "$others" ] || die 12 "patches/$others: that is somebody's promise, and not for the submitter to send along; take" \
+		"it out (git -C out/linux rebase -i $REF, make export), then: $how"
+	version
+}
+
+# version: what the subjects have after PATCH: 6.1, and which version it is if there have been earlier ones
+# shellcheck disable=SC2034
+version() {
+	PREFIX=$BASE
+	[ -n "${PREVIOUS:-}${REROLL:-}" ] || return 0
+	how="$how PREVIOUS=tag"
+	[ -n "${PREVIOUS:-}" ] || die 14 "REROLL=$REROLL has no PREVIOUS to be compared with: $how"
+	REROLL=${REROLL:-2}
+	case $REROLL in
+	1 | 0* | *[!0-9]*) die 14 "REROLL=$REROLL is no version after the first; for the third: $how REROLL=3" ;;
+	esac
+	PREFIX="$BASE v$REROLL"
 }
 
 # sign_off TIP: the commits from the base to TIP once more, by the submitter and signed off; prints their hashes
