@@ -20,6 +20,7 @@ The tree
   make tree                 out/linux: the pinned release as one commit, each patch a commit on top
   make export [TOPIC=]      write the commits of out/linux back to patches/
   make apply KDIR=path      apply the series to a kernel tree of your own
+  make apply-matrix         try it on every release of 6.1 in Debian's archive (1.8 GB), or on KDIR=
   make fetch                only fetch and verify the kernel source
 
 Building
@@ -50,12 +51,12 @@ Words, with their defaults
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply build image qemu-tags boot test test-controls bench report run shell gdb deps mbox mail check check-fast clean distclean
+.PHONY: help fetch tree export apply apply-matrix build image qemu-tags boot test test-controls bench report run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
 
-fetch tree export apply deps mbox mail:
+fetch tree export apply apply-matrix deps mbox mail:
 	@tools/$@
 
 build image qemu-tags boot test bench report run shell gdb:

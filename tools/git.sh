@@ -62,6 +62,12 @@ series_files() {
 	done | sort -u
 }
 
+# kernel_version TREE: by its Makefile
+kernel_version() {
+	awk '$2 == "=" && $1 ~ /^(VERSION|PATCHLEVEL|SUBLEVEL)$/ { v = v d $3; d = "." } END { print v ? v : "none" }' \
+		"$1/Makefile" 2>/dev/null || echo none
+}
+
 # slug TEXT: a subject as a file name
 slug() {
 	printf '%s\n' "$*" | tr '[:upper:]' '[:lower:]' |

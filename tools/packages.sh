@@ -36,6 +36,7 @@ verbs() {
 	boot | run | shell | test | controls | test-controls) echo fetch tree build qemu ;;
 	gdb) echo fetch tree build qemu gdb ;;
 	image | guest) echo fetch tree build ;;
+	apply-matrix) echo fetch apply-matrix ;;
 	build | check | tree | mbox) echo fetch tree "$1" ;;
 	mail) echo fetch tree mbox mail ;;
 	*) echo "$1" ;;
