@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# Sourced by tools/guest: the one place that knows how the guests are emulated.
+# Sourced by tools/guest and tools/lava: the one place that knows how the guests are emulated.
 
 # shellcheck disable=SC2153
 case $ARCH in
@@ -62,6 +62,14 @@ accelerator() {
 	else
 		echo tcg
 	fi
+}
+
+# How much slower than a plain kernel; also for what runs inside the guest
+scale() {
+	n=1
+	[ "$CONFIG" != debug ] || n=4
+	[ -z "${ICOUNT:-}" ] || n=$((n * 4))
+	echo "$n"
 }
 
 # qemu RUN...: calls RUN with the whole command line. Two NUMA nodes, each with half of the memory; the last processor
