@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS SUBMITTER PREVIOUS REROLL J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS URL SUBMITTER PREVIOUS REROLL J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -38,12 +38,14 @@ Checking
   make check                check-fast and the slower checks
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
   make report [RESULTS=dir] one page of what these have found: out/report.html
+  make lava [URL=]          jobs for LAVA that run the tests: out/lava; ci/README.md has more on several machines
   make test-controls        break things on purpose; each must be noticed, with its own exit code
   make clean | distclean    remove what was built | and the tree (downloads and ccache stay in the cache)
 
 Words, with their defaults
   ARCH=x86_64|arm64 (both)  CONFIG=feature|debug|bench (feature)  KERNEL=ours|base (ours)
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
+  lava: URL=address of out/lava as the workers see it
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
   TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   mbox, mail: PREVIOUS=tag or commit of the version before, for the range-diff  REROLL=2: number of this version
@@ -51,7 +53,7 @@ Words, with their defaults
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply apply-matrix build image qemu-tags boot test test-controls bench report run shell gdb deps mbox mail check check-fast clean distclean
+.PHONY: help fetch tree export apply apply-matrix build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -59,7 +61,7 @@ help:
 fetch tree export apply apply-matrix deps mbox mail:
 	@tools/$@
 
-build image qemu-tags boot test bench report run shell gdb:
+build image qemu-tags boot test bench report lava run shell gdb:
 	@tools/$@
 
 test-controls:
@@ -72,7 +74,7 @@ check:
 	@tools/check all
 
 clean:
-	@rm -rf out/build out/guest out/log out/results out/report.html out/submission
+	@rm -rf out/build out/guest out/log out/results out/lava out/report.html out/submission
 
 distclean:
 	@tools/distclean
