@@ -74,7 +74,7 @@ check:
 	@tools/check all
 
 clean:
-	@rm -rf out/build out/guest out/log out/results out/lava out/report.html out/submission
+	@rm -rf out/build out/guest out/log out/results out/lava out/sources out/report.html out/submission
 
 distclean:
 	@tools/distclean

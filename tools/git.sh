@@ -75,14 +75,17 @@ slug() {
 		awk '{ if (length($0) > 60) { $0 = substr($0, 1, 61); sub(/-[^-]*$/, "") } print }'
 }
 
-# touched_clone REPO DIR: a shared clone of REPO, at the base, with nothing but the touched files checked out
+# touched_clone REPO DIR PATHS...: a shared clone of REPO, at the base, with nothing but the touched files and these paths
+# checked out
 touched_clone() {
 	g clone -q --shared --no-checkout --template= "$1" "$2"
 	g -C "$2" update-ref --no-deref HEAD "refs/tags/$REF"
 	g -C "$2" config core.sparseCheckout true
 	mkdir -p "$2/.git/info"
-	{ echo Makefile; series_files; } | sed 's,^,/,' >"$2/.git/info/sparse-checkout"
-	g -C "$2" read-tree -mu HEAD
+	clone=$2
+	shift 2
+	{ printf '%s\n' Makefile "$@"; series_files; } | sed 's,^,/,' >"$clone/.git/info/sparse-checkout"
+	g -C "$clone" read-tree -mu HEAD
 }
 
 # import_series REPO: the series as commits on the base of REPO; leaves the new tip in refs/ptestate/new there.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 # Sourced by checks: the C files that the series touches, as they are with it and as they were.
-WORK=$OUT/touched/$SELF
+WORK=$OUT/sources/$SELF
 
 # sources FILTER: C files that the series touches, by git's letter for it; without test programs: the checks are about
 # the kernel

@@ -444,6 +444,13 @@ static inline unsigned long draw(unsigned long below)
 	return mix(seed + ++count) % below;
 }
 
+static inline void bind_to_node(char *p, size_t pages, int node)
+{
+	unsigned long nodes = 1UL << node;
+
+	syscall(SYS_mbind, p, pages * PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0);
+}
+
 /* Data in tag storage */
 
 /* Pages that are in such a place of the machine as was wanted, and the mapping that has no others */
@@ -507,13 +514,12 @@ static inline void give_back(struct catch *c, size_t used)
 static inline struct catch hunt(bool (*wanted)(uint64_t pfn), size_t most, int node, long spare_mib, bool shared)
 {
 	size_t pages = free_kib(node) / 4, used = 0;
-	unsigned long nodes = 1UL << (node < 0 ? 0 : node);
 	struct catch c = { .pages = pages, .fd = shared ? make_memfd(pages) : -1 };
 
 	c.page = zalloc(most, sizeof(*c.page));
 	c.p = map_file(c.fd, pages, RW, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE);
 	if (node >= 0)
-		syscall(SYS_mbind, c.p, pages * PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0);
+		bind_to_node(c.p, pages, node);
 	while (used + 256 <= pages && c.count < most && free_kib(node) > spare_mib * 1024) {
 		for (size_t i = 0; i < 256; i++)
 			c.p[(used + i) * PAGE] = 1;
