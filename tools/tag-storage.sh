@@ -41,8 +41,9 @@ tag_storage_overlay() {
 	EOF
 }
 
-# damage DTB MIB HOW: makes the device tree say something wrong. Of the place only "outside" and "coverage" do, so
-# that tags must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators.
+# damage DTB MIB HOW: makes the device tree say something wrong. Of the place "outside" and "coverage" do, so that tags
+# must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators. "swapped"
+# does as well, and tags are in RAM: what the kernel reserves for each half of the memory has the tags of the other.
 damage() {
 	data=$(($2 * 32 / 33 << 20))
 	tags=$((data / 32))
@@ -64,6 +65,19 @@ damage() {
 			fdtput -t x "$1" "$node" reg $(cells $((begin + data + tags / 2))) $(cells $((tags / 2))) ;;
 	outside) fdtput -t x "$1" "$node" reg $(cells $((1 << 33))) $(cells $tags) ;;
 	phandle) fdtput -t x "$1" "$node" tagged-memory 7777 ;;
+	swapped)
+		other=/reserved-memory/tag-storage-of-others
+		fdtput -t x "$1" "$tagged" reg $(cells $begin) $(cells $((data / 2))) &&
+			fdtput -t x "$1" "$node" reg $(cells $((begin + data + tags / 2))) $(cells $((tags / 2))) &&
+			fdtput -c "$1" /other-tagged-data &&
+			fdtput -t x "$1" /other-tagged-data reg $(cells $((begin + data / 2))) $(cells $((data / 2))) &&
+			fdtput -t x "$1" /other-tagged-data phandle 7777 &&
+			fdtput -c "$1" $other &&
+			fdtput -t s "$1" $other compatible arm,mte-tag-storage &&
+			fdtput -t x "$1" $other reg $(cells $((begin + data))) $(cells $((tags / 2))) &&
+			fdtput -t x "$1" $other block-size 1000 &&
+			fdtput -t x "$1" $other tagged-memory 7777 &&
+			fdtput "$1" $other reusable ;;
 	twice)
 		again=/reserved-memory/tag-storage-again
 		fdtput -c "$1" $again &&

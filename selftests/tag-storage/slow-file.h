@@ -71,7 +71,8 @@ static inline void answer(struct slow_file *f, const union fuse_request *request
 {
 	const struct fuse_in_header *to = &request->header;
 	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
-				      .max_readahead = f->size, .max_background = 1024, .max_write = 4096,
+				      .max_readahead = f->size, .max_background = 1024,
+				      .congestion_threshold = 1024, .max_write = 4096,
 				      .flags = FUSE_ASYNC_READ };
 	struct fuse_entry_out entry = { .nodeid = 2, .attr = slow_attr(f, 2) };
 	struct fuse_attr_out attr = { .attr = slow_attr(f, to->nodeid) };

@@ -1048,6 +1048,56 @@ static void pinned_storage_and_data(void)
 	check_catch(__LINE__, &c);
 }
 
+/* An access that waits, for others of the process to look at */
+struct waiter {
+	char *page;
+	atomic_bool over;
+};
+
+static void *access_page(void *arg)
+{
+	struct waiter *w = arg;
+
+	*(volatile char *)w->page;
+	w->over = true;
+	return NULL;
+}
+
+/* Whoever waited for mmap_lock would get it when the access is over, which it is not as long as there are the pins */
+static void maps_while_another_waits(const struct catch *pinned, int pipe)
+{
+	struct catch c = in_need_of(pinned);
+	struct waiter w = { .page = c.page[0] };
+	long before = count_faults().retry;
+	pthread_t thread;
+	int fd = pin(&c);
+
+	protect(c.p, c.pages, RW_TAGGED);
+	NEED(!pthread_create(&thread, NULL, access_page, &w), "no thread");
+	while (count_faults().retry < before + 3)
+		sched_yield();
+	unmap(map(1, RW), 1);
+	CHECK(!w.over, "nobody could map memory while another waited for storage");
+	check_pipe(__LINE__, pipe, pinned->count);
+	check_pipe(__LINE__, fd, c.count);
+	pthread_join(thread, NULL);
+	CHECK_NO_TAGS(c.page[0], 1);
+	check_catch(__LINE__, &c);
+	end();
+}
+
+static void pinned_while_others_map(void)
+{
+	struct catch c = occupy(PINNED, false);
+	int fd = pin(&c);
+	pid_t pid = start();
+
+	if (!pid)
+		maps_while_another_waits(&c, fd);
+	CHECK_CHILD(pid);
+	check_catch(__LINE__, &c);
+}
+
 static const struct test tests[] = {
 	TEST(allocate_page),
 	TEST(allocate_pages),
@@ -1093,6 +1143,7 @@ static const struct test tests[] = {
 	TEST(memory_runs_out),
 	TEST(pinned_storage),
 	TEST(pinned_storage_and_data),
+	TEST(pinned_while_others_map),
 };
 
 int main(int argc, char **argv)
