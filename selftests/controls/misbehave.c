@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <unistd.h>
 
@@ -38,13 +39,18 @@ static int warn(void)
 	return pass();
 }
 
-/* A tick may not take the processor away between the lock and the way out: that would be reported in the lock's place. */
+/*
+ * A tick may not take the processor away between the lock and the way out: that would be reported in the lock's place.
+ * Nor may a page be missing after that: arm64 takes a fault with a lock held for one of the kernel's own, and panics.
+ */
 static int lockdep(void)
 {
 	const struct sched_param first = { .sched_priority = 99 };
 
 	if (sched_setscheduler(0, SCHED_FIFO, &first))
 		perror("sched_setscheduler");
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		perror("mlockall");
 	crash_point("SPINLOCKUP");
 	return pass();
 }
