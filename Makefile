@@ -36,6 +36,7 @@ Submitting
 Checking
   make check-fast           files, style and round trip, under a minute
   make check                check-fast and the slower checks
+  make bisect [TOPIC=]      compile every patch by itself, with all warnings; what was found good is remembered
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
   make report [RESULTS=dir] one page of what these have found: out/report.html
   make lava [URL=]          jobs for LAVA that run the tests: out/lava; ci/README.md has more on several machines
@@ -53,7 +54,7 @@ Words, with their defaults
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply apply-matrix build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
+.PHONY: help fetch tree export apply apply-matrix bisect build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -61,7 +62,7 @@ help:
 fetch tree export apply apply-matrix deps mbox mail:
 	@tools/$@
 
-build image qemu-tags boot test bench report lava run shell gdb:
+bisect build image qemu-tags boot test bench report lava run shell gdb:
 	@tools/$@
 
 test-controls:
