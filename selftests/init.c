@@ -313,6 +313,68 @@ static void start(char **argv, int in, int out)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+static void emitf(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	emit(line, strlen(line));
+}
+
+/* As comments of the results, level by level: the process, then the functions of the kernel that it is in */
+static void show_process(const char *pid)
+{
+	char path[64], name[64], line[256], state;
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fscanf(f, "%*d (%60[^)]) %c %d", name, &state, &parent) != 3)
+		parent = 0;
+	fclose(f);
+	/* Of the kernel's own those that wait for something which does not come */
+	if (!parent || (parent == 2 && state != 'D'))
+		return;
+
+	emitf("# process %s %s %c\n", pid, name, state);
+	snprintf(path, sizeof(path), "/proc/%.20s/stack", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		emitf("#   %s", strncmp(line, "[<0>] ", 6) ? line : line + 6);
+	if (f)
+		fclose(f);
+}
+
+/* What keeps a test from ending is not to be guessed */
+static void show_processes(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (atoi(d->d_name) > 1)
+			show_process(d->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+static bool too_late(long seconds, long end, bool show)
+{
+	if (!seconds || now_ms() <= end)
+		return false;
+
+	if (show)
+		show_processes();
+	kill(-1, SIGKILL);
+	return true;
+}
+
 /*
  * Runs a program to its end and passes on what it and its children print. Processes that outlive it are killed: a test
  * must not disturb the next one. 124 is the status of a program that took longer than @seconds (0: no limit).
@@ -341,10 +403,8 @@ static int run(char **argv, long seconds, bool indent)
 			exited = true;
 			kill(-1, SIGKILL);
 		}
-		if (!exited && seconds && now_ms() > end) {
-			late = true;
-			kill(-1, SIGKILL);
-		}
+		if (!exited && !late)
+			late = too_late(seconds, end, indent);
 		/* SIGCHLD interrupts the wait; the limit covers one that came just before it */
 		if (poll(&p, 1, exited ? -1 : 100) <= 0)
 			continue;
@@ -359,27 +419,14 @@ static int run(char **argv, long seconds, bool indent)
 	close(fds[0]);
 	while (!exited && !(exited = reap(pid, &status))) {
 		/* it closed its output and goes on */
-		if (seconds && now_ms() > end && !late) {
-			late = true;
-			kill(-1, SIGKILL);
-		}
+		if (!late)
+			late = too_late(seconds, end, indent);
 		usleep(10000);
 	}
 	kill(-1, SIGKILL);
 	if (indent && !at_start)
 		emit("\n", 1);
 	return late ? 124 : status;
-}
-
-static void emitf(const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	emit(line, strlen(line));
 }
 
 static void result(int n, const char *name, int status, long seconds)

@@ -493,17 +493,17 @@ static inline void look_at(struct catch *c, size_t first, size_t count, bool (*w
 			c->page[c->count++] = c->p + (first + i) * PAGE;
 }
 
+/* What lies between the pages that are kept, of the first @used */
 static inline void give_back(struct catch *c, size_t used)
 {
-	size_t next = 0;
+	size_t begin = 0;
 
-	for (size_t i = 0; i < used; i++) {
-		char *p = c->p + i * PAGE;
+	for (size_t i = 0; i <= c->count; i++) {
+		size_t end = i < c->count ? (size_t)(c->page[i] - c->p) / PAGE : used;
 
-		if (next < c->count && c->page[next] == p)
-			next++;
-		else
-			advise(p, 1, c->fd < 0 ? MADV_DONTNEED : MADV_REMOVE);
+		if (end > begin)
+			advise(c->p + begin * PAGE, end - begin, c->fd < 0 ? MADV_DONTNEED : MADV_REMOVE);
+		begin = end + 1;
 	}
 }
 

@@ -212,28 +212,31 @@ struct moved {
 	size_t pages;
 };
 
-static void *move_around(void *arg)
+static void move_to_node(const struct moved *m, int node)
 {
-	const struct moved *m = arg;
 	void **pages = zalloc(m->pages, sizeof(*pages));
 	int *nodes = zalloc(m->pages, sizeof(*nodes)), *status = zalloc(m->pages, sizeof(*status));
 
-	for (int round = 0; round < MOVES; round++) {
-		int node = round % 2;
-
-		for (size_t i = 0; i < m->pages; i++) {
-			pages[i] = m->p + i * PAGE;
-			nodes[i] = node;
-			status[i] = -1;
-		}
-		syscall(SYS_move_pages, 0, m->pages, pages, nodes, status, 2 /* MPOL_MF_MOVE */);
-		for (size_t i = 0; i < m->pages; i++)
-			moved += status[i] == node;
+	for (size_t i = 0; i < m->pages; i++) {
+		pages[i] = m->p + i * PAGE;
+		nodes[i] = node;
+		status[i] = -1;
 	}
-	moving = false;
+	syscall(SYS_move_pages, 0, m->pages, pages, nodes, status, 2 /* MPOL_MF_MOVE */);
+	/* It says nothing of any page of a batch if one did not move */
+	NEED(!syscall(SYS_move_pages, 0, m->pages, pages, NULL, status, 0), "move_pages: %s", strerror(errno));
+	for (size_t i = 0; i < m->pages; i++)
+		moved += status[i] == node;
 	free(pages);
 	free(nodes);
 	free(status);
+}
+
+static void *move_around(void *arg)
+{
+	for (int round = 0; round < MOVES; round++)
+		move_to_node(arg, round % 2);
+	moving = false;
 	return NULL;
 }
 
@@ -325,6 +328,29 @@ static void move_before_touch(void)
 	write_tags(m.p, 256, 2);
 	CHECK_TAGS(m.p, 256, 2);
 	CHECK_NONE_IN_TAG_STORAGE(m.p, 256);
+}
+
+/*
+ * What is to be moved is isolated all at once, and is most of the node's memory by then. Whoever makes room for it on
+ * that node must not wait for it to come back.
+ */
+static void move_past_data(void)
+{
+	const size_t many = 8192;
+	struct moved m = { map(many, RW_TAGGED), many };
+	struct catch c;
+
+	if (!last_node())
+		_exit(ONE_NODE);
+	c = occupy(tag_storage_pages(), false);
+	bind_to_node(m.p, many, last_node());
+	write_both(m.p, many, 1);
+	move_to_node(&m, 0);
+	printf("# %ld pages moved, %zu out of their way\n", moved, c.count - still_in_tag_storage(&c));
+	CHECK(moved > (long)many / 2, "only %ld of %zu pages moved", moved, many);
+	CHECK(still_in_tag_storage(&c) < c.count, "no data had to make room");
+	CHECK_BOTH(m.p, many, 1);
+	check_catch(__LINE__, &c);
 }
 
 /* Every other page is free, so that there is something to compact */
@@ -1058,6 +1084,7 @@ static const struct test tests[] = {
 	TEST(move_between_nodes),
 	TEST(move_tagged),
 	TEST(move_before_touch),
+	TEST(move_past_data),
 	TEST(compact_memory),
 	TEST(compaction_moves_tagged),
 	TEST(threads_in_one_block),
