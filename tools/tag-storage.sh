@@ -41,6 +41,19 @@ tag_storage_overlay() {
 	EOF
 }
 
+# add_region DTB PHANDLE REG...: one more region of tag storage, for that memory
+add_region() {
+	region=/reserved-memory/another-tag-storage
+	dtb=$1 memory=$2
+	shift 2
+	fdtput -c "$dtb" $region &&
+		fdtput -t s "$dtb" $region compatible arm,mte-tag-storage &&
+		fdtput -t x "$dtb" $region reg "$@" &&
+		fdtput -t x "$dtb" $region block-size 1000 &&
+		fdtput -t x "$dtb" $region tagged-memory "$memory" &&
+		fdtput "$dtb" $region reusable
+}
+
 # damage DTB MIB HOW: makes the device tree say something wrong. Of the place "outside" and "coverage" do, so that tags
 # must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators. "swapped"
 # does as well, and tags are in RAM: what the kernel reserves for each half of the memory has the tags of the other.
@@ -66,26 +79,14 @@ damage() {
 	outside) fdtput -t x "$1" "$node" reg $(cells $((1 << 33))) $(cells $tags) ;;
 	phandle) fdtput -t x "$1" "$node" tagged-memory 7777 ;;
 	swapped)
-		other=/reserved-memory/tag-storage-of-others
 		fdtput -t x "$1" "$tagged" reg $(cells $begin) $(cells $((data / 2))) &&
 			fdtput -t x "$1" "$node" reg $(cells $((begin + data + tags / 2))) $(cells $((tags / 2))) &&
 			fdtput -c "$1" /other-tagged-data &&
 			fdtput -t x "$1" /other-tagged-data reg $(cells $((begin + data / 2))) $(cells $((data / 2))) &&
 			fdtput -t x "$1" /other-tagged-data phandle 7777 &&
-			fdtput -c "$1" $other &&
-			fdtput -t s "$1" $other compatible arm,mte-tag-storage &&
-			fdtput -t x "$1" $other reg $(cells $((begin + data))) $(cells $((tags / 2))) &&
-			fdtput -t x "$1" $other block-size 1000 &&
-			fdtput -t x "$1" $other tagged-memory 7777 &&
-			fdtput "$1" $other reusable ;;
+			add_region "$1" 7777 $(cells $((begin + data))) $(cells $((tags / 2))) ;;
 	twice)
-		again=/reserved-memory/tag-storage-again
-		fdtput -c "$1" $again &&
-			fdtput -t s "$1" $again compatible arm,mte-tag-storage &&
-			fdtput -t x "$1" $again reg $(cells $((begin + data))) $(cells $tags) &&
-			fdtput -t x "$1" $again block-size 1000 &&
-			fdtput -t x "$1" $again tagged-memory "$(fdtget -t x "$1" "$node" tagged-memory)" &&
-			fdtput "$1" $again reusable ;;
+		add_region "$1" "$(fdtget -t x "$1" "$node" tagged-memory)" $(cells $((begin + data))) $(cells $tags) ;;
 	elsewhere) ;;
 	*) echo "DAMAGE=$3 is unknown; the names are in tools/tag-storage.sh"; return 1 ;;
 	esac

@@ -1036,16 +1036,22 @@ static void needs_pinned_storage_when_pinned(const struct catch *pinned, int pip
 	end();
 }
 
-static void pinned_storage_and_data(void)
+/* What is to be done by a process that may let go of the pins */
+static void with_pinned_storage(void (*what)(const struct catch *pinned, int pipe))
 {
 	struct catch c = occupy(PINNED, false);
 	int fd = pin(&c);
 	pid_t pid = start();
 
 	if (!pid)
-		needs_pinned_storage_when_pinned(&c, fd);
+		what(&c, fd);
 	CHECK_CHILD(pid);
 	check_catch(__LINE__, &c);
+}
+
+static void pinned_storage_and_data(void)
+{
+	with_pinned_storage(needs_pinned_storage_when_pinned);
 }
 
 /* An access that waits, for others of the process to look at */
@@ -1088,14 +1094,7 @@ static void maps_while_another_waits(const struct catch *pinned, int pipe)
 
 static void pinned_while_others_map(void)
 {
-	struct catch c = occupy(PINNED, false);
-	int fd = pin(&c);
-	pid_t pid = start();
-
-	if (!pid)
-		maps_while_another_waits(&c, fd);
-	CHECK_CHILD(pid);
-	check_catch(__LINE__, &c);
+	with_pinned_storage(maps_while_another_waits);
 }
 
 static const struct test tests[] = {
