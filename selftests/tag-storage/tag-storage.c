@@ -1097,6 +1097,53 @@ static void pinned_while_others_map(void)
 	with_pinned_storage(maps_while_another_waits);
 }
 
+/* Huge pages in tag storage */
+
+/* The same as occupy(), in huge pages: each is whole */
+static struct catch occupy_with_huge(size_t most)
+{
+	size_t pages = free_kib(last_node()) / 4 / HUGE_PAGES * HUGE_PAGES, used = 0;
+	struct catch c = { .pages = pages, .page = zalloc(most, sizeof(*c.page)), .fd = -1 };
+
+	c.p = map_file(-1, pages + HUGE_PAGES, RW, MAP_PRIVATE | MAP_NORESERVE);
+	c.p = (char *)(((uintptr_t)c.p + HUGE - 1) / HUGE * HUGE);
+	bind_to_node(c.p, pages, last_node());
+	NEED(advise(c.p, pages, MADV_HUGEPAGE), "MADV_HUGEPAGE: %s", strerror(errno));
+	for (; used < pages && c.count < most && free_kib(last_node()) > 8 * 1024; used += HUGE_PAGES) {
+		c.p[used * PAGE] = 1;
+		for (size_t i = 0; i < HUGE_PAGES; i += 256)
+			look_at(&c, used + i, 256, in_tag_storage, most);
+	}
+	give_back(&c, used);
+	for (size_t i = 0; i < c.count; i++)
+		write_data(c.page[i], 1, 1000 + i);
+	printf("# %zu pages of data in tag storage\n", c.count);
+	NEED(c.count >= HUGE_PAGES && huge_kib(c.p) == (long)(c.count * PAGE / 1024),
+	     "tag storage is not used for huge pages");
+	return c;
+}
+
+/* All of it makes room, not only what its first page is in */
+static void huge_data_makes_room(void)
+{
+	struct catch data = occupy_with_huge(8 * HUGE_PAGES), c = in_need_of(&data);
+	struct counters before = count_faults();
+	long migrated;
+
+	protect(c.p, c.pages, RW_TAGGED);
+	for (size_t i = 0; i < c.count; i++) {
+		CHECK_NO_TAGS(c.page[i], 1);
+		write_tags(c.page[i], 1, 1000 + i);
+	}
+	migrated = count_faults().migrate - before.migrate;
+	CHECK(migrated < (long)c.count / 2, "%ld of %zu pages were replaced as there was no room", migrated, c.count);
+	CHECK(still_in_tag_storage(&data) < data.count, "no huge page has moved");
+	for (size_t i = 0; i < c.count; i++)
+		CHECK_TAGS(c.page[i], 1, 1000 + i);
+	check_catch(__LINE__, &c);
+	check_catch(__LINE__, &data);
+}
+
 static const struct test tests[] = {
 	TEST(allocate_page),
 	TEST(allocate_pages),
@@ -1143,6 +1190,7 @@ static const struct test tests[] = {
 	TEST(pinned_storage),
 	TEST(pinned_storage_and_data),
 	TEST(pinned_while_others_map),
+	TEST(huge_data_makes_room),
 };
 
 int main(int argc, char **argv)
