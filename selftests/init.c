@@ -328,18 +328,17 @@ static void emitf(const char *fmt, ...)
 static void show_process(const char *pid)
 {
 	char path[64], name[64], line[256], state;
-	int parent = 0;
+	int parent, read;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	if (fscanf(f, "%*d (%60[^)]) %c %d", name, &state, &parent) != 3)
-		parent = 0;
+	read = fscanf(f, "%*d (%60[^)]) %c %d", name, &state, &parent);
 	fclose(f);
 	/* Of the kernel's own those that wait for something which does not come */
-	if (!parent || (parent == 2 && state != 'D'))
+	if (read != 3 || !parent || (parent == 2 && state != 'D'))
 		return;
 
 	emitf("# process %s %s %c\n", pid, name, state);

@@ -453,6 +453,14 @@ static inline void bind_to_node(char *p, size_t pages, int node)
 
 /* Data in tag storage */
 
+enum memory { PRIVATE, SHARED, IN_HUGE };
+
+/* Where the next huge page can begin */
+static inline char *huge_aligned(char *p)
+{
+	return (char *)(((uintptr_t)p + HUGE - 1) / HUGE * HUGE);
+}
+
 /* Pages that are in such a place of the machine as was wanted, and the mapping that has no others */
 struct catch {
 	char *p;
@@ -507,20 +515,31 @@ static inline void give_back(struct catch *c, size_t used)
 	}
 }
 
+static inline void map_catch(struct catch *c, enum memory memory)
+{
+	c->fd = memory == SHARED ? make_memfd(c->pages) : -1;
+	c->p = map_file(c->fd, c->pages + HUGE_PAGES, RW, (memory == SHARED ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE);
+	if (memory != IN_HUGE)
+		return;
+
+	c->p = huge_aligned(c->p);
+	NEED(advise(c->p, c->pages, MADV_HUGEPAGE), "MADV_HUGEPAGE: %s", strerror(errno));
+}
+
 /*
  * Fills memory until @most pages are where they are wanted, or until @spare_mib are free; gives back the others, and
  * writes data to each, with its number as the key. The node can be -1, for any.
  */
-static inline struct catch hunt(bool (*wanted)(uint64_t pfn), size_t most, int node, long spare_mib, bool shared)
+static inline struct catch hunt(bool (*wanted)(uint64_t pfn), size_t most, int node, long spare_mib, enum memory memory)
 {
-	size_t pages = free_kib(node) / 4, used = 0;
-	struct catch c = { .pages = pages, .fd = shared ? make_memfd(pages) : -1 };
+	struct catch c = { .pages = free_kib(node) / 4 / HUGE_PAGES * HUGE_PAGES };
+	size_t used = 0;
 
 	c.page = zalloc(most, sizeof(*c.page));
-	c.p = map_file(c.fd, pages, RW, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE);
+	map_catch(&c, memory);
 	if (node >= 0)
-		bind_to_node(c.p, pages, node);
-	while (used + 256 <= pages && c.count < most && free_kib(node) > spare_mib * 1024) {
+		bind_to_node(c.p, c.pages, node);
+	while (used + 256 <= c.pages && c.count < most && free_kib(node) > spare_mib * 1024) {
 		for (size_t i = 0; i < 256; i++)
 			c.p[(used + i) * PAGE] = 1;
 		look_at(&c, used, 256, wanted, most);
@@ -548,9 +567,9 @@ static inline size_t still_in_tag_storage(const struct catch *c)
 }
 
 /* Data where tags could be: the feature is there so that this can be */
-static inline struct catch occupy(size_t most, bool shared)
+static inline struct catch occupy(size_t most, enum memory memory)
 {
-	struct catch c = hunt(in_tag_storage, most, last_node(), 8, shared);
+	struct catch c = hunt(in_tag_storage, most, last_node(), 8, memory);
 
 	printf("# %zu pages of data in tag storage\n", c.count);
 	NEED(c.count >= most / 4 && c.count >= 64, "tag storage is not used for data");

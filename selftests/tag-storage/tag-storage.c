@@ -676,9 +676,8 @@ static long huge_kib(const char *p)
 
 static char *map_huge(int prot)
 {
-	char *p = map(IN_HUGES + HUGE_PAGES, prot);
+	char *p = huge_aligned(map(IN_HUGES + HUGE_PAGES, prot));
 
-	p = (char *)(((uintptr_t)p + HUGE - 1) / HUGE * HUGE);
 	NEED(advise(p, IN_HUGES, MADV_HUGEPAGE), "MADV_HUGEPAGE: %s", strerror(errno));
 	for (size_t i = 0; i < HUGES; i++)
 		p[i * HUGE] = 1;
@@ -821,7 +820,7 @@ static void data_makes_room(void)
 {
 	const size_t pages = 96 * MIB / PAGE;
 	long before = reserved();
-	struct catch c = occupy(tag_storage_pages(), false);
+	struct catch c = occupy(tag_storage_pages(), PRIVATE);
 	uint64_t *data_before, *data_after, *tags;
 	size_t data_before_count, data_after_count, tags_count;
 	char *p = map(pages, RW_TAGGED);
@@ -848,9 +847,9 @@ static void data_makes_room(void)
 	check_catch(__LINE__, &c);
 }
 
-static void tag_data_in_tag_storage(bool shared)
+static void tag_data_in_tag_storage(enum memory memory)
 {
-	struct catch c = occupy(1024, shared);
+	struct catch c = occupy(1024, memory);
 	struct counters faults;
 	size_t there;
 
@@ -872,18 +871,18 @@ static void tag_data_in_tag_storage(bool shared)
 
 static void tagged_data_leaves(void)
 {
-	tag_data_in_tag_storage(false);
+	tag_data_in_tag_storage(PRIVATE);
 }
 
 static void tagged_shared_data_leaves(void)
 {
-	tag_data_in_tag_storage(true);
+	tag_data_in_tag_storage(SHARED);
 }
 
 /* The file's pages are in tag storage when a tagged mapping of them comes */
 static void mapped_shared_data_leaves(void)
 {
-	struct catch c = occupy(512, true);
+	struct catch c = occupy(512, SHARED);
 	char *tagged = map_file(c.fd, c.pages, RW_TAGGED, MAP_SHARED);
 
 	for (size_t i = 0; i < c.count; i++)
@@ -977,7 +976,7 @@ static struct catch in_need_of(const struct catch *pinned)
 
 	wanted_blocks = blocks_under(pinned, &wanted_block_count);
 	NEED(wanted_block_count, "nothing pinned is in tag storage");
-	c = hunt(has_wanted_block, IN_NEED, -1, 24, false);
+	c = hunt(has_wanted_block, IN_NEED, -1, 24, PRIVATE);
 	NEED(c.count, "found no page that needs a pinned block");
 	printf("# %zu pages need one of %zu pinned blocks\n", c.count, wanted_block_count);
 	return c;
@@ -1006,7 +1005,7 @@ static void needs_pinned_storage(const struct catch *pinned)
 
 static void pinned_storage(void)
 {
-	struct catch c = occupy(PINNED, false);
+	struct catch c = occupy(PINNED, PRIVATE);
 	int fd = pin(&c);
 	pid_t pid = start();
 
@@ -1039,7 +1038,7 @@ static void needs_pinned_storage_when_pinned(const struct catch *pinned, int pip
 /* What is to be done by a process that may let go of the pins */
 static void with_pinned_storage(void (*what)(const struct catch *pinned, int pipe))
 {
-	struct catch c = occupy(PINNED, false);
+	struct catch c = occupy(PINNED, PRIVATE);
 	int fd = pin(&c);
 	pid_t pid = start();
 
@@ -1099,37 +1098,14 @@ static void pinned_while_others_map(void)
 
 /* Huge pages in tag storage */
 
-/* The same as occupy(), in huge pages: each is whole */
-static struct catch occupy_with_huge(size_t most)
-{
-	size_t pages = free_kib(last_node()) / 4 / HUGE_PAGES * HUGE_PAGES, used = 0;
-	struct catch c = { .pages = pages, .page = zalloc(most, sizeof(*c.page)), .fd = -1 };
-
-	c.p = map_file(-1, pages + HUGE_PAGES, RW, MAP_PRIVATE | MAP_NORESERVE);
-	c.p = (char *)(((uintptr_t)c.p + HUGE - 1) / HUGE * HUGE);
-	bind_to_node(c.p, pages, last_node());
-	NEED(advise(c.p, pages, MADV_HUGEPAGE), "MADV_HUGEPAGE: %s", strerror(errno));
-	for (; used < pages && c.count < most && free_kib(last_node()) > 8 * 1024; used += HUGE_PAGES) {
-		c.p[used * PAGE] = 1;
-		for (size_t i = 0; i < HUGE_PAGES; i += 256)
-			look_at(&c, used + i, 256, in_tag_storage, most);
-	}
-	give_back(&c, used);
-	for (size_t i = 0; i < c.count; i++)
-		write_data(c.page[i], 1, 1000 + i);
-	printf("# %zu pages of data in tag storage\n", c.count);
-	NEED(c.count >= HUGE_PAGES && huge_kib(c.p) == (long)(c.count * PAGE / 1024),
-	     "tag storage is not used for huge pages");
-	return c;
-}
-
 /* All of it makes room, not only what its first page is in */
 static void huge_data_makes_room(void)
 {
-	struct catch data = occupy_with_huge(8 * HUGE_PAGES), c = in_need_of(&data);
+	struct catch data = occupy(8 * HUGE_PAGES, IN_HUGE), c = in_need_of(&data);
 	struct counters before = count_faults();
 	long migrated;
 
+	NEED(huge_kib(data.p) == (long)(data.count * PAGE / 1024), "not all are in huge pages");
 	protect(c.p, c.pages, RW_TAGGED);
 	for (size_t i = 0; i < c.count; i++) {
 		CHECK_NO_TAGS(c.page[i], 1);

@@ -342,7 +342,7 @@ static void move_past_data(void)
 
 	if (!last_node())
 		_exit(ONE_NODE);
-	c = occupy(tag_storage_pages(), false);
+	c = occupy(tag_storage_pages(), PRIVATE);
 	bind_to_node(m.p, many, last_node());
 	write_both(m.p, many, 1);
 	move_to_node(&m, 0);
@@ -651,7 +651,7 @@ static void unpin(int ring)
 /* What is pinned could not make room for tags, so it leaves first */
 static void pinned_for_long_leaves(void)
 {
-	struct catch c = occupy(512, false);
+	struct catch c = occupy(512, PRIVATE);
 	int ring = pin_for_long(c.page, c.count, 1);
 
 	CHECK(!still_in_tag_storage(&c), "%zu pinned pages are in tag storage", still_in_tag_storage(&c));
@@ -1051,12 +1051,12 @@ static void soft_offline(void)
 /* A block that cannot be used any more: memory whose tags it would have goes elsewhere when it is to have some */
 static void soft_offline_storage(void)
 {
-	struct catch c = occupy(256, false), in_need;
+	struct catch c = occupy(256, PRIVATE), in_need;
 	uint64_t block;
 	size_t i = 0;
 
 	wanted_blocks = blocks_under(&c, &wanted_block_count);
-	in_need = hunt(has_wanted_block, 32, -1, 24, false);
+	in_need = hunt(has_wanted_block, 32, -1, 24, PRIVATE);
 	NEED(in_need.count, "found no page that needs a block with data");
 	block = tag_block_for(pfn_of(in_need.page[0]));
 	while (i < c.count && tag_block_at(pfn_of(c.page[i])) != block)
