@@ -75,7 +75,7 @@ static void allocate_often(void)
 {
 	long before = reserved();
 
-	for (unsigned long i = 0; i < 2000 && !failures; i++) {
+	for (unsigned long i = 0; i < 500 && !failures; i++) {
 		one_allocation(1 + draw(8), i);
 		CHECK_GIVEN_BACK(before);
 	}
@@ -818,7 +818,7 @@ static void huge_collapse(void)
 
 static void data_makes_room(void)
 {
-	const size_t pages = 96 * MIB / PAGE;
+	const size_t pages = 32 * MIB / PAGE;
 	long before = reserved();
 	struct catch c = occupy(tag_storage_pages(), PRIVATE);
 	uint64_t *data_before, *data_after, *tags;

@@ -180,6 +180,7 @@ static void move_tags(int request, pid_t pid, char *p, unsigned char *tags, size
 static void access_by_tracer(void)
 {
 	const size_t all = FEW * PAGE_GRANULES, half = all / 2;
+	struct iovec nowhere = { (void *)PAGE, all };
 	unsigned char *tags = zalloc(all, 1);
 	char *p = map(FEW, RW);
 	pid_t pid = start();
@@ -188,6 +189,8 @@ static void access_by_tracer(void)
 	if (!pid)
 		subject(p);
 	NEED(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child did not stop: %#x", status);
+	CHECK(ptrace(PTRACE_PEEKMTETAGS, pid, p, &nowhere) && errno == EFAULT, "to a buffer that is none: %s",
+	      strerror(errno));
 	for (size_t i = 0; i < half; i++)
 		tags[i] = tag(2, i);
 	move_tags(PTRACE_POKEMTETAGS, pid, p, tags, half);
