@@ -157,18 +157,26 @@ static inline void *zalloc(size_t count, size_t size)
 	return p;
 }
 
+/* Of all these pages at once, as each look takes a while on a debug kernel; the caller frees them */
+static inline uint64_t *entries_of(const char *p, size_t pages)
+{
+	const size_t size = pages * sizeof(uint64_t);
+	uint64_t *entries = zalloc(pages, sizeof(*entries));
+
+	NEED(pread(pagemap, entries, size, (uintptr_t)p / PAGE * sizeof(*entries)) == (ssize_t)size,
+	     "pagemap: %s", strerror(errno));
+	return entries;
+}
+
 /* The blocks that hold the tags of every @step-th page, in order; the caller frees the list */
 static inline uint64_t *blocks_for(const char *p, size_t pages, size_t step, size_t *count)
 {
-	uint64_t *list = zalloc(pages, sizeof(*list));
+	uint64_t *list = entries_of(p, pages);
 	size_t n = 0;
 
-	for (size_t i = 0; i < pages; i += step) {
-		uint64_t pfn = pfn_of(p + i * PAGE);
-
-		if (pfn)
-			list[n++] = tag_block_for(pfn);
-	}
+	for (size_t i = 0; i < pages; i += step)
+		if (pfn_in(list[i]))
+			list[n++] = tag_block_for(pfn_in(list[i]));
 	*count = sort_unique(list, n);
 	return list;
 }
@@ -199,10 +207,12 @@ static inline void check_faults(int line, struct counters before, long pages)
 
 static inline void check_none_in_tag_storage(int line, const char *p, size_t pages)
 {
+	uint64_t *entries = entries_of(p, pages);
 	size_t bad = 0;
 
 	for (size_t i = 0; i < pages; i++)
-		bad += in_tag_storage(pfn_of(p + i * PAGE));
+		bad += in_tag_storage(pfn_in(entries[i]));
+	free(entries);
 	if (bad)
 		complain(line, "%zu of %zu tagged pages are in tag storage", bad, pages);
 }
