@@ -1101,11 +1101,13 @@ static void pinned_while_others_map(void)
 /* All of it makes room, not only what its first page is in */
 static void huge_data_makes_room(void)
 {
-	struct catch data = occupy(8 * HUGE_PAGES, IN_HUGE), c = in_need_of(&data);
-	struct counters before = count_faults();
+	struct catch data = occupy(8 * HUGE_PAGES, IN_HUGE), c;
+	struct counters before;
 	long migrated;
 
 	NEED(huge_kib(data.p) == (long)(data.count * PAGE / 1024), "not all are in huge pages");
+	c = in_need_of(&data);
+	before = count_faults();
 	protect(c.p, c.pages, RW_TAGGED);
 	for (size_t i = 0; i < c.count; i++) {
 		CHECK_NO_TAGS(c.page[i], 1);
