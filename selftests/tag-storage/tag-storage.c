@@ -19,10 +19,6 @@
 #ifdef __aarch64__
 #include "harness.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ	22
-#endif
-
 /* How much is taken, and when it is given back */
 
 static void allocate_page(void)

@@ -379,18 +379,20 @@ static struct place *fill_with_holes(size_t *count)
 	size_t pages = free_kib(last_node()) / 4 / 4 * 3, n = 0;
 	struct place *list = zalloc(pages, sizeof(*list));
 	char *p = map(pages, RW);
+	uint64_t *entries;
 
 	bind_to_node(p, pages, last_node());
-	for (size_t i = 0; i < pages; i++)
-		p[i * PAGE] = 1;
+	fill(p, pages);
+	entries = entries_of(p, pages);
 	for (size_t i = 0; i < pages; i++) {
-		uint64_t pfn = pfn_of(p + i * PAGE);
+		uint64_t pfn = pfn_in(entries[i]);
 
 		if (draw(2))
 			advise(p + i * PAGE, 1, MADV_DONTNEED);
 		else if (pfn && !in_tag_storage(pfn))
 			list[n++] = (struct place){ pfn, p + i * PAGE };
 	}
+	free(entries);
 	qsort(list, n, sizeof(*list), compare);
 	*count = n;
 	return list;
@@ -880,16 +882,23 @@ static void core_dump(void)
 /* The blocks of tag storage that have locked pages, in order; the caller frees the list */
 static uint64_t *locked_blocks(size_t *count)
 {
-	uint64_t *list = zalloc(tag_storage_pages(), sizeof(*list)), flags;
+	uint64_t *list = zalloc(tag_storage_pages(), sizeof(*list));
+	uint64_t *flags = zalloc(tag_storage_pages(), sizeof(*flags));
 	int fd = open("/proc/kpageflags", O_RDONLY);
 	size_t n = 0;
 
 	NEED(fd >= 0, "kpageflags: %s", strerror(errno));
-	for (size_t i = 0; i < region_count; i++)
-		for (uint64_t pfn = regions[i].tags; pfn <= regions[i].tags_last; pfn++)
-			if (pread(fd, &flags, 8, pfn * 8) == 8 && flags & KPF_LOCKED)
-				list[n++] = tag_block_at(pfn);
+	for (size_t i = 0; i < region_count; i++) {
+		const size_t pages = regions[i].tags_last - regions[i].tags + 1;
+
+		NEED(pread(fd, flags, pages * 8, regions[i].tags * 8) == (ssize_t)(pages * 8), "kpageflags: %s",
+		     strerror(errno));
+		for (size_t j = 0; j < pages; j++)
+			if (flags[j] & KPF_LOCKED)
+				list[n++] = tag_block_at(regions[i].tags + j);
+	}
 	close(fd);
+	free(flags);
 	*count = sort_unique(list, n);
 	return list;
 }
@@ -898,15 +907,18 @@ static uint64_t *locked_blocks(size_t *count)
 static struct catch hold(int node, long spare_mib)
 {
 	struct catch c = { .pages = free_kib(node) / 4, .page = zalloc(FEW, sizeof(*c.page)) };
+	uint64_t *entries;
 	size_t used = 0;
 
 	c.p = map(c.pages, RW);
 	bind_to_node(c.p, c.pages, node);
-	for (; used < c.pages && (used % 256 || free_kib(node) > spare_mib * 1024); used++)
-		c.p[used * PAGE] = 1;
+	for (; used + 256 <= c.pages && free_kib(node) > spare_mib * 1024; used += 256)
+		fill(c.p + used * PAGE, 256);
+	entries = entries_of(c.p, used);
 	for (size_t i = 0; i < used; i++)
-		if (in_tag_storage(pfn_of(c.p + i * PAGE)))
+		if (in_tag_storage(pfn_in(entries[i])))
 			advise(c.p + i * PAGE, 1, MADV_DONTNEED);
+	free(entries);
 	return c;
 }
 
