@@ -25,7 +25,7 @@ ram:arm64 | 4096:arm64 | 8192:arm64)
 			"make a multiple of 66; use MEM=528 or MEM=1056"
 	QEMU_PROGRAM=$("$TOP/tools/qemu-tags")
 	case ${DAMAGE:-} in
-	coverage | elsewhere | outside) ;;
+	coverage | elsewhere | initrd | outside) ;;
 	*) MACHINE=$MACHINE,mte-tags-in-ram=on ;;
 	esac ;;
 *) die 14 "TAGS=$TAGS is unknown for $ARCH; use TAGS=ram, TAGS=4096 or TAGS=8192 with ARCH=arm64" ;;

@@ -54,8 +54,8 @@ add_region() {
 		fdtput "$dtb" $region reusable
 }
 
-# damage DTB MIB HOW: makes the device tree say something wrong. Of the place "outside" and "coverage" do, so that tags
-# must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators. "swapped"
+# damage DTB MIB HOW: makes the device tree say something wrong. Of the place "outside", "coverage" and "initrd" do, so
+# that tags must not be in RAM; as they are not with "elsewhere", where they cannot be damaged, as with most emulators. "swapped"
 # does as well, and tags are in RAM: what the kernel reserves for each half of the memory has the tags of the other.
 damage() {
 	data=$(($2 * 32 / 33 << 20))
@@ -76,6 +76,9 @@ damage() {
 	coverage)
 		fdtput -t x "$1" "$tagged" reg $(cells $((begin + data / 2))) $(cells $((data / 2))) &&
 			fdtput -t x "$1" "$node" reg $(cells $((begin + data + tags / 2))) $(cells $((tags / 2))) ;;
+	initrd)
+		fdtput -t x "$1" "$tagged" reg $(cells $((begin + data / 2))) $(cells $((data / 2))) &&
+			fdtput -t x "$1" "$node" reg $(cells $((begin + (128 << 20)))) $(cells $((tags / 2))) ;;
 	outside) fdtput -t x "$1" "$node" reg $(cells $((1 << 33))) $(cells $tags) ;;
 	phandle) fdtput -t x "$1" "$node" tagged-memory 7777 ;;
 	swapped)

@@ -508,6 +508,40 @@ static void swap_while_untagged(void)
 	CHECK_NONE_IN_TAG_STORAGE(p, MANY);
 }
 
+/* From now on no storage can be had, as if all of it were in use and stayed so */
+static void keep_storage_busy(void)
+{
+	char busy[32];
+
+	if (access(FAIL_FUNCTION "inject", W_OK))
+		_exit(NO_INJECTION);
+	snprintf(busy, sizeof(busy), "%#lx", -(unsigned long)EBUSY);
+	NEED(put(FAIL_FUNCTION "inject", "mte_reserve_tag_storage") &&
+	     put(FAIL_FUNCTION "mte_reserve_tag_storage/retval", busy) && put(FAIL_FUNCTION "probability", "100") &&
+	     put(FAIL_FUNCTION "verbose", "0") && put(FAIL_FUNCTION "times", "-1"), "fail_function: %s", strerror(errno));
+}
+
+/* What cannot be restored from swap is not waited for without end, and can be had later */
+static void swap_in_without_storage(void)
+{
+	int file = make_memfd(4);
+	char *p = map(4, RW_TAGGED), *shared = map_file(file, 4, RW_TAGGED, MAP_SHARED), byte;
+
+	write_both(p, 4, 1);
+	write_both(shared, 4, 2);
+	page_out(p, 4);
+	page_out(shared, 4);
+	keep_storage_busy();
+	CHECK(signal_of_access(p, false) == SIGBUS, "private memory did not raise SIGBUS");
+	CHECK(signal_of_access(shared, true) == SIGBUS, "shared memory did not raise SIGBUS");
+	CHECK(pread(file, &byte, 1, PAGE) == -1 && errno == EBUSY, "a file can be read: %s", strerror(errno));
+	CHECK(swapoff(SWAP_DEVICE) == -1 && errno == EBUSY, "swapoff: %s", strerror(errno));
+	put(FAIL_FUNCTION "inject", "\n");
+	CHECK_BOTH(p, 4, 1);
+	CHECK_BOTH(shared, 4, 2);
+	CHECK_NONE_IN_TAG_STORAGE(p, 4);
+}
+
 static void mprotect_then_swap(void)
 {
 	char *p = map_changed(MANY, 1);
@@ -812,11 +846,11 @@ static void huge_collapse(void)
 	CHECK_NONE_IN_TAG_STORAGE(p, IN_HUGES);
 }
 
-static void data_makes_room(void)
+static void makes_room(enum memory memory)
 {
 	const size_t pages = 32 * MIB / PAGE;
 	long before = reserved();
-	struct catch c = occupy(tag_storage_pages(), PRIVATE);
+	struct catch c = occupy(tag_storage_pages(), memory);
 	uint64_t *data_before, *data_after, *tags;
 	size_t data_before_count, data_after_count, tags_count;
 	char *p = map(pages, RW_TAGGED);
@@ -841,6 +875,17 @@ static void data_makes_room(void)
 	drain();
 	CHECK_GIVEN_BACK(before);
 	check_catch(__LINE__, &c);
+}
+
+static void data_makes_room(void)
+{
+	makes_room(PRIVATE);
+}
+
+/* Pages that belong to a file */
+static void shared_data_makes_room(void)
+{
+	makes_room(SHARED);
 }
 
 static void tag_data_in_tag_storage(enum memory memory)
@@ -1143,6 +1188,7 @@ static const struct test tests[] = {
 	TEST(swap_then_mprotect),
 	TEST(swap_while_untagged),
 	TEST(copy_while_untagged),
+	TEST(swap_in_without_storage),
 	TEST(mprotect_then_swap),
 	TEST(swap_shared_by_fork),
 	TEST(shared_written_before),
@@ -1157,6 +1203,7 @@ static const struct test tests[] = {
 	TEST(huge_mprotect_then_fork),
 	TEST(huge_collapse),
 	TEST(data_makes_room),
+	TEST(shared_data_makes_room),
 	TEST(tagged_data_leaves),
 	TEST(tagged_shared_data_leaves),
 	TEST(mapped_shared_data_leaves),
