@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS URL SUBMITTER PREVIOUS REROLL J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS URL PORT SUBMITTER PREVIOUS REROLL J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -37,6 +37,7 @@ Checking
   make check-fast           files, style and round trip, under a minute
   make check                check-fast and the slower checks
   make bisect [TOPIC=]      compile every patch by itself, with all warnings; what was found good is remembered
+  make ports [PORT=]        compile it for i386, riscv, powerpc and s390, with and without swap, huge pages, NUMA
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
   make report [RESULTS=dir] one page of what these have found: out/report.html
   make lava [URL=]          jobs for LAVA that run the tests: out/lava; ci/README.md has more on several machines
@@ -54,7 +55,7 @@ Words, with their defaults
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply apply-matrix bisect build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
+.PHONY: help fetch tree export apply apply-matrix bisect ports build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -62,7 +63,7 @@ help:
 fetch tree export apply apply-matrix deps mbox mail:
 	@tools/$@
 
-bisect build image qemu-tags boot test bench report lava run shell gdb:
+bisect ports build image qemu-tags boot test bench report lava run shell gdb:
 	@tools/$@
 
 test-controls:

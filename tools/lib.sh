@@ -88,7 +88,10 @@ kernel_source() {
 cross() {
 	case $(uname -m):$1 in
 	x86_64:arm64) echo aarch64-linux-gnu- ;;
-	aarch64:x86_64) echo x86_64-linux-gnu- ;;
+	aarch64:x86_64 | aarch64:i386) echo x86_64-linux-gnu- ;;
+	*:riscv) echo riscv64-linux-gnu- ;;
+	*:powerpc) echo powerpc64le-linux-gnu- ;;
+	*:s390) echo s390x-linux-gnu- ;;
 	esac
 }
 
