@@ -8,16 +8,12 @@ export KBUILD_BUILD_USER=ptestate KBUILD_BUILD_HOST=ptestate
 export CCACHE_DIR="${CCACHE_DIR:-$CACHE/ccache}" CCACHE_BASEDIR="$TOP" CCACHE_NOHASHDIR=1
 export CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-5G}" CCACHE_COMPILERCHECK=content
 
-# compiler ARCH: gcc, or what COMPILER says, through ccache when it is there
+# compiler ARCH: through ccache when it is there
 compiler() {
-	case ${COMPILER:-gcc} in
-	gcc) cc=$(cross "$1")gcc ;;
-	*) cc=$COMPILER ;;
-	esac
 	if command -v ccache > /dev/null; then
-		echo "ccache $cc"
+		echo "ccache $(cross "$1")gcc"
 	else
-		echo "$cc"
+		echo "$(cross "$1")gcc"
 	fi
 }
 

@@ -4,8 +4,7 @@
 # touches, and what the compiler warns of. A state that was found good is not compiled again, as long as its tree, its
 # configuration, the compiler and this are the same.
 #
-# FLAGS, set before compile_on, are the words for the kernel's make; COMPILER is clang, or not set. $work is a directory
-# for what is temporary.
+# FLAGS are the words for the kernel's make, $work is a directory for what is temporary.
 # shellcheck disable=SC2034,SC2154
 KERNEL=ours CONFIG=feature
 SRC=$OUT/linux-bisect
@@ -29,14 +28,14 @@ sources() {
 # compile_on ARCH: what is compiled from now on
 compile_on() {
 	ARCH=$1
-	O=$OUT/build/objects-${COMPILER:-gcc}-$ARCH
+	O=$OUT/build/bisect-$ARCH
 	mkdir -p "$O" "$LOGS" "$GOOD"
 	ARCH=$ARCH "$TOP/tools/build"
 	configuration=$(build_dir "$ARCH")/.config
 	sources
 	compiled=0
 	# shellcheck disable=SC2046
-	compilers="$($(compiler "$ARCH") --version) $(sparse --version 2>&1 || :) $FLAGS"
+	compilers="$($(compiler "$ARCH") --version) $FLAGS"
 }
 
 # configure: as the whole series is, each time, for the state before may not have known all of it
@@ -59,7 +58,8 @@ wanted() {
 	done
 }
 
-# compile: into $log; prints the warnings without the lines they are in, for these are others in each state
+# compile: into $log; prints the warnings without the lines they are in, for these are others in each state, and without
+# where this clone is
 compile() {
 	configure >"$log" 2>&1 || return 1
 	objects=$(while read -r file; do ! wanted "$file" || echo "${file%.c}.o"; done <"$work/sources")
@@ -68,7 +68,7 @@ compile() {
 	(cd "$O" && rm -f $objects)
 	# shellcheck disable=SC2086
 	kmake "$SRC" "$O" "$ARCH" $FLAGS $objects >>"$log" 2>&1 || return 1
-	sed -n 's/^\([^ :]*\):[0-9:]* \(warning\|error\): /\1: /p' "$log" | sed "s,^\.\./*,," | sort -u
+	sed -n 's/^\([^ :]*\):[0-9:]* warning: /\1: /p' "$log" | sed "s,^[^ ]*/${SRC##*/}/,," | sort -u
 }
 
 # key COMMIT: what the result depends on
@@ -102,23 +102,4 @@ begin_states() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ptestate-$SELF.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	end_on_signals
-}
-
-# new_warnings NAME: prints what compilers say of the series that they do not say of the base
-new_warnings() {
-	state "$(g -C "$LINUX" rev-parse HEAD)" "series${1:+-$1}" || return
-	[ -s "$known" ] || return 0
-	whole=$known
-	state "$REF" "base${1:+-$1}" || return
-	comm -13 "$known" "$whole" >"$work/new"
-	[ ! -s "$work/new" ] || { sed "s/^/$ARCH: /" "$work/new" && return 16; }
-}
-
-# both_architectures: the same as a check does it
-both_architectures() {
-	begin_states
-	for arch in x86_64 arm64; do
-		compile_on "$arch"
-		new_warnings '' || return
-	done
 }
