@@ -2,7 +2,7 @@
 # The map of the project: every verb is one program in tools/, given the words typed after "make".
 
 # Words on the command line reach the tools through the environment.
-VARS := ARCH BASE CONFIG KERNEL KDIR TEST TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS URL PORT SUBMITTER PREVIOUS REROLL J V
+VARS := ARCH BASE CONFIG KERNEL KDIR TEST CHECK TOPIC DIR ICOUNT MEM SMP TAGS DAMAGE APPEND TIMEOUT COMPARE RESULTS URL PORT SUBMITTER PREVIOUS REROLL J V
 export $(VARS)
 MAKEFLAGS += --no-print-directory
 
@@ -26,6 +26,7 @@ The tree
 Building
   make build                build the kernels
   make image ARCH=          print the path of the built kernel image
+  make deb                  packages of the kernel for Debian 12, with Debian's configuration, in out/deb: hours
   make qemu-tags            build, once, the emulator that TAGS= needs, and print its path
   make deps                 install what is missing from Debian's packages
 
@@ -36,8 +37,9 @@ Submitting
 Checking
   make check-fast           files, style and round trip, under a minute
   make check                check-fast and the slower checks
-  make bisect [TOPIC=]      compile every patch by itself, with all warnings; what was found good is remembered
+  make bisect [TOPIC=]      compile every patch by itself, boot what each topic ends with; what was good is remembered
   make ports [PORT=]        compile it for i386, riscv, powerpc and s390, with and without swap, huge pages, NUMA
+  make size                 what it costs a kernel without its options: bytes, and code that must be the same
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
   make report [RESULTS=dir] one page of what these have found: out/report.html
   make lava [URL=]          jobs for LAVA that run the tests: out/lava; ci/README.md has more on several machines
@@ -46,16 +48,17 @@ Checking
 
 Words, with their defaults
   ARCH=x86_64|arm64 (both)  CONFIG=feature|debug|bench (feature)  KERNEL=ours|base (ours)
+  deb, test, run: CONFIG=debian: Debian's kernel without most drivers, in a Debian 12 on a disk (as root)
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   lava: URL=address of out/lava as the workers see it
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
-  TEST=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
+  TEST=glob, CHECK=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   mbox, mail: PREVIOUS=tag or commit of the version before, for the range-diff  REROLL=2: number of this version
   run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
-.PHONY: help fetch tree export apply apply-matrix bisect ports build image qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
+.PHONY: help fetch tree export apply apply-matrix bisect ports size build image deb qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
 	@: $(info $(HELP))
@@ -63,7 +66,7 @@ help:
 fetch tree export apply apply-matrix deps mbox mail:
 	@tools/$@
 
-bisect ports build image qemu-tags boot test bench report lava run shell gdb:
+bisect ports size build image deb qemu-tags boot test bench report lava run shell gdb:
 	@tools/$@
 
 test-controls:
@@ -76,7 +79,7 @@ check:
 	@tools/check all
 
 clean:
-	@rm -rf out/build out/guest out/log out/results out/lava out/sources out/report.html out/submission
+	@rm -rf out/build out/guest out/log out/results out/lava out/sources out/report.html out/submission out/deb out/boundary
 
 distclean:
 	@tools/distclean

@@ -8,12 +8,14 @@ export KBUILD_BUILD_USER=ptestate KBUILD_BUILD_HOST=ptestate
 export CCACHE_DIR="${CCACHE_DIR:-$CACHE/ccache}" CCACHE_BASEDIR="$TOP" CCACHE_NOHASHDIR=1
 export CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-5G}" CCACHE_COMPILERCHECK=content
 
-# compiler ARCH: through ccache when it is there
+# compiler ARCH: gcc, or clang if COMPILER says so, through ccache when it is there
 compiler() {
+	cc=$(cross "$1")gcc
+	[ "${COMPILER:-gcc}" = gcc ] || cc=$COMPILER
 	if command -v ccache > /dev/null; then
-		echo "ccache $(cross "$1")gcc"
+		echo "ccache $cc"
 	else
-		echo "$(cross "$1")gcc"
+		echo "$cc"
 	fi
 }
 

@@ -13,6 +13,8 @@
 #   20 a test failed   21 splat in the kernel log   22 panic   23 timeout, or no verdict
 # shellcheck disable=SC2034
 set -eu
+# Words for us are none for the kernel's make, which has a CHECK and a V of its own
+unset MAKEFLAGS MFLAGS
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 [ -f "$TOP/tools/lib.sh" ] || TOP=$(CDPATH='' cd -- "$TOP/.." && pwd)
@@ -73,7 +75,12 @@ archs() {
 }
 
 # build_dir ARCH: where that kernel is built (O=)
-build_dir() { echo "$OUT/build/$KERNEL-$1-$CONFIG"; }
+build_dir() {
+	case $CONFIG in
+	debian) echo "$OUT/deb/$1-reduced/build" ;;
+	*) echo "$OUT/build/$KERNEL-$1-$CONFIG" ;;
+	esac
+}
 
 # kernel_source: the tree KERNEL= stands for
 kernel_source() {

@@ -4,7 +4,8 @@
 # touches, and what the compiler warns of. A state that was found good is not compiled again, as long as its tree, its
 # configuration, the compiler and this are the same.
 #
-# FLAGS are the words for the kernel's make, $work is a directory for what is temporary.
+# FLAGS, set before, are the words for the kernel's make; COMPILER is clang, or not set. $work is a directory for what is
+# temporary.
 # shellcheck disable=SC2034,SC2154
 KERNEL=ours CONFIG=feature
 SRC=$OUT/linux-bisect
@@ -12,9 +13,8 @@ GOOD=$CACHE/bisect
 
 # checkout COMMIT: only what differs is written, so that no more is compiled again than it can affect
 checkout() {
-	[ -e "$SRC/.git" ] || g clone -q --shared --no-checkout --template= "$LINUX" "$SRC"
-	g -C "$SRC" fetch -q "$LINUX" HEAD
-	g -C "$SRC" checkout -q --force --detach "$1"
+	[ -e "$SRC/.git" ] || g clone -q --shared --no-checkout --template= "$LINUX" "$SRC" || return 10
+	g -C "$SRC" fetch -q "$LINUX" HEAD && g -C "$SRC" checkout -q --force --detach "$1" || return 10
 }
 
 # sources: the files of the series that this architecture compiles, as far as they are there already
@@ -28,25 +28,28 @@ sources() {
 # compile_on ARCH: what is compiled from now on
 compile_on() {
 	ARCH=$1
-	O=$OUT/build/bisect-$ARCH
+	O=$OUT/build/objects-${COMPILER:-gcc}-$ARCH
 	mkdir -p "$O" "$LOGS" "$GOOD"
-	ARCH=$ARCH "$TOP/tools/build"
+	COMPILER='' ARCH=$ARCH "$TOP/tools/build" || return
 	configuration=$(build_dir "$ARCH")/.config
 	sources
 	compiled=0
 	# shellcheck disable=SC2046
 	compilers="$($(compiler "$ARCH") --version) $FLAGS"
+	case $FLAGS in *C=*) compilers="$compilers $(sparse --version)" ;; esac
 }
 
 # configure: as the whole series is, each time, for the state before may not have known all of it
 configure() {
-	cp "$configuration" "$O/.config"
 	# shellcheck disable=SC2086
-	kmake "$SRC" "$O" "$ARCH" $FLAGS olddefconfig
+	cp "$configuration" "$O/.config" && kmake "$SRC" "$O" "$ARCH" $FLAGS olddefconfig
 }
 
-# option NAME DIR: what has to be set for an object or a directory, by the Makefile where it is named
-option() { sed -n "s,^[a-z-]*\$(\(CONFIG_[A-Z0-9_]*\)).*[[:space:]]$1\([[:space:]].*\)\?$,\1,p" "$SRC/$2/Makefile" | head -n 1; }
+# option NAME DIR: what has to be set for an object or a directory, by the Makefile or Kbuild where it is named
+option() {
+	cat "$SRC/$2/Makefile" "$SRC/$2/Kbuild" 2>/dev/null |
+		sed -n "s,^[a-z-]*\$(\(CONFIG_[A-Z0-9_]*\)).*[[:space:]]$1\([[:space:]].*\)\?$,\1,p" | head -n 1
+}
 
 # wanted FILE: whether the state has it and its configuration compiles it; an option may come with a later patch
 wanted() {
@@ -68,7 +71,7 @@ compile() {
 	(cd "$O" && rm -f $objects)
 	# shellcheck disable=SC2086
 	kmake "$SRC" "$O" "$ARCH" $FLAGS $objects >>"$log" 2>&1 || return 1
-	sed -n 's/^\([^ :]*\):[0-9:]* warning: /\1: /p' "$log" | sed "s,^[^ ]*/${SRC##*/}/,," | sort -u
+	sed -n 's/^\([^ :]*\):[0-9:]* \(warning\|error\): /\1: /p' "$log" | sed "s,^[^ ]*/${SRC##*/}/,," | sort -u
 }
 
 # key COMMIT: what the result depends on
@@ -85,12 +88,13 @@ state() {
 	known=$GOOD/$(key "$1")
 	[ ! -e "$known" ] || return 0
 	log=$LOGS/$SELF-$ARCH-$2.log
-	checkout "$1"
-	compile >"$work/warnings" || {
+	checkout "$1" || die 10 "cannot check out $2 in ${SRC#"$TOP"/} (see above); remove that directory, then again"
+	compile >"$known.$$" || {
+		rm -f "$known.$$"
 		say "$ARCH $2: does not compile: $(first_error "$log")"
 		return 15
 	}
-	mv "$work/warnings" "$known"
+	mv "$known.$$" "$known"
 	compiled=$((compiled + 1))
 }
 
@@ -98,8 +102,33 @@ state() {
 begin_states() {
 	mkdir -p "$OUT"
 	exec 8>"$OUT/.bisect.lock"
-	flock 8
+	flock -n 8 || {
+		say "waiting for another make that compiles states of the series"
+		flock 8
+	}
 	work=$(mktemp -d "${TMPDIR:-/tmp}/ptestate-$SELF.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	end_on_signals
+}
+
+# new_warnings [NAME]: prints what compilers say of the series that they do not say of the base. Of the base only the files
+# of which they say something are compiled, if all of it is in files and not in headers.
+new_warnings() {
+	state "$(g -C "$LINUX" rev-parse HEAD)" "series${1:+-$1}" || return
+	[ -s "$known" ] || return 0
+	whole=$known
+	sed 's/: .*//' "$whole" | sort -u >"$work/warned"
+	grep -vxFf "$work/sources" "$work/warned" >"$work/elsewhere" || cp "$work/warned" "$work/sources"
+	state "$REF" "base${1:+-$1}" || return
+	comm -13 "$known" "$whole" >"$work/new"
+	[ ! -s "$work/new" ] || { sed "s/^/$ARCH: /" "$work/new" && return 16; }
+}
+
+# both_architectures: the same for both, as a check does it
+both_architectures() {
+	begin_states
+	for arch in x86_64 arm64; do
+		compile_on "$arch" || return
+		new_warnings "" || return
+	done
 }

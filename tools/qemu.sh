@@ -48,7 +48,7 @@ kvm_works() {
 	answer=$OUT/guest/kvm-$(cat /proc/sys/kernel/random/boot_id)
 	if [ ! -e "$answer" ]; then
 		timeout 10 "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -no-reboot -accel kvm -cpu "$KVM_CPU" \
-			-machine "$MACHINE" -m 512 -kernel "$(kernel_image "$ARCH")" -append "console=$CONSOLE panic=-1" \
+			-machine "$MACHINE" -m 512 -kernel "$image" -append "console=$CONSOLE panic=-1" \
 			-serial stdio < /dev/null 2>&1 | grep -q 'Kernel panic' && echo yes > "$answer.$$" || echo no > "$answer.$$"
 		mv "$answer.$$" "$answer"
 	fi
@@ -67,7 +67,7 @@ accelerator() {
 # How much slower than a plain kernel; also for what runs inside the guest
 scale() {
 	n=1
-	[ "$CONFIG" != debug ] || n=4
+	case $CONFIG in debug) n=4 ;; debian) n=2 ;; esac
 	[ -z "${ICOUNT:-}" ] || n=$((n * 4))
 	echo "$n"
 }
@@ -81,13 +81,15 @@ qemu() {
 	half=$((mem / 2))
 	# Tags are not part of what is divided
 	[ -z "${TAGS:-}" ] || half=$((mem * 16 / 33))
+	image=$(kernel_image "$ARCH")
+	[ "$CONFIG" != debian ] || image=$RUN/vmlinuz
 	accel=$(accelerator)
 	[ "$accel" = tcg ] || { CPU=$KVM_CPU; say "$SELF: with KVM"; }
 	set -- "$@" "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -nic none -no-reboot -accel "$accel" \
 		-machine "$MACHINE" -cpu "$CPU" -smp "$smp,sockets=$smp" -m "$mem" \
 		-object "memory-backend-ram,id=m0,size=${half}M" -numa "node,nodeid=0,memdev=m0,cpus=0" \
 		-object "memory-backend-ram,id=m1,size=$((mem - half))M" \
-		-kernel "$(kernel_image "$ARCH")" -initrd "$RUN/initrd" \
+		-kernel "$image" -initrd "$RUN/initrd" \
 		-serial "file:$RUN/console" -device "$SERIAL" \
 		-chardev "file,id=job,path=$RUN/job" -device virtserialport,chardev=job,name=job \
 		-chardev "file,id=verdict,path=$RUN/verdict" -device virtserialport,chardev=verdict,name=verdict
@@ -105,6 +107,11 @@ qemu() {
 	# Ctrl-C is for the guest
 	[ "$JOB" != shell ] || set -- "$@" -chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal
 	[ -z "${GDB:-}" ] || set -- "$@" -S -chardev "socket,id=gdb,path=$GDB,server=on,wait=off" -gdb chardev:gdb
+	# The whole system is on a disk; what it starts in the end gets the job from the kernel command line, too
+	if [ "$CONFIG" = debian ]; then
+		set -- "$@" -drive "file=$RUN/disk,format=raw,if=virtio,cache=unsafe"
+		PARAMETERS="root=/dev/vda rw systemd.setenv=JOB=$JOB systemd.setenv=SCALE=$(scale)"
+	fi
 	set -- "$@" -append "console=$CONSOLE loglevel=5 panic=-1 $PARAMETERS ${APPEND:-} -- $JOB $(scale) ${SIZE:-0x0} ${TERM:-linux}"
 	printf "'%s' " "$@" | sed "s/^'[^']*' //" > "$RUN/qemu"
 	"$@"
