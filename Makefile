@@ -41,7 +41,7 @@ Checking
   make ports [PORT=]        compile it for i386, riscv, powerpc and s390, with and without swap, huge pages, NUMA
   make size                 what it costs a kernel without its options: bytes, and code that must be the same
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
-  make report [RESULTS=dir] one page of what these have found: out/report.html
+  make report [RESULTS=dir] one page of tests, benchmarks and checks: out/report.html
   make lava [URL=]          jobs for LAVA that run the tests: out/lava; ci/README.md has more on several machines
   make test-controls        break things on purpose; each must be noticed, with its own exit code
   make clean | distclean    remove what was built | and the tree (downloads and ccache stay in the cache)
@@ -54,7 +54,7 @@ Words, with their defaults
   report: RESULTS=directory with files, or directories of files, from out/results of several machines
   TEST=glob, CHECK=glob (*)  KDIR=path: a kernel tree to take the source from  V=1: show the builds
   mbox, mail: PREVIOUS=tag or commit of the version before, for the range-diff  REROLL=2: number of this version
-  run, shell: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
+  run, shell, test: MEM=1024 (MiB)  SMP=2  APPEND="kernel parameters"  ICOUNT=1  TIMEOUT=seconds
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
