@@ -119,6 +119,15 @@ one_arch() {
 	esac
 }
 
+# wanted_for WHAT: what a check needs, by tools/packages; without it the check says so, and that is a warning
+wanted_for() {
+	mkdir -p "$LOGS"
+	"$TOP/tools/need" "$1" >"$LOGS/need-$1.log" 2>&1 || {
+		echo "nothing was looked for: $(tail -n 1 "$LOGS/need-$1.log")"
+		exit 250
+	}
+}
+
 # end_on_signals: signals end a tool in a way that still runs what it set for EXIT
 end_on_signals() {
 	trap 'exit 130' INT
