@@ -88,28 +88,49 @@ touched_clone() {
 	g -C "$clone" read-tree -mu HEAD
 }
 
-# import_series REPO: the series as commits on the base of REPO; leaves the new tip in refs/ptestate/new there.
-# It works in a clone, so a failure leaves REPO alone.
-import_series() {
-	import=$OUT/import
-	rm -rf "$import"
-	touched_clone "$1" "$import"
-	series | sed "s,^,${SERIES%/*}/," >"$import/.git/series"
-	if [ -s "$import/.git/series" ] && ! import_am >"$import/.git/am.log" 2>&1; then
-		nr=$(cat "$import/.git/rebase-apply/next" 2>/dev/null || echo 1)
-		patch=$(sed -n "${nr}s,^$TOP/,,p" "$import/.git/series")
-		why=$(grep -m1 -E '^(error|fatal):' "$import/.git/am.log" || tail -n 1 "$import/.git/am.log")
-		rm -rf "$import"
-		die 11 "$patch does not apply: $why; repair the patch, or restore it: git checkout $patch"
-	fi
-	g -C "$1" fetch -q --no-tags --no-write-fetch-head "$import" +HEAD:refs/ptestate/new
-	rm -rf "$import"
+# series_repo REPO DIR: a repository with nothing but the files that the series touches, the series as commits on top of
+# the base. Git reads and writes its index for each patch, and a whole kernel's takes most of the time then.
+series_repo() {
+	rm -rf "$2"
+	g init -q --template= "$2"
+	mkdir -p "$2/.git/objects/info"
+	echo "$1/.git/objects" >"$2/.git/objects/info/alternates"
+	# .gitattributes says what a hunk's heading is made of
+	{ echo .gitattributes; series_files; } >"$2/.git/touched"
+	g -C "$1" ls-tree -r "refs/tags/$REF" |
+		awk -F '\t' 'NR == FNR { touched[$0]; next } $2 in touched' "$2/.git/touched" - | g -C "$2" update-index --index-info
+	parent=$(echo base | g -C "$2" commit-tree "$(g -C "$2" write-tree)")
+	g -C "$2" update-ref "refs/tags/$REF" "$parent"
+	g -C "$2" checkout -q --force --detach "$parent"
+	series | sed "s,^,${SERIES%/*}/," >"$2/.git/series"
+	[ -s "$2/.git/series" ] || return 0
+	apply_mails "$2" && return
+	nr=$(cat "$2/.git/rebase-apply/next" 2>/dev/null || echo 1)
+	patch=$(sed -n "${nr}s,^$TOP/,,p" "$2/.git/series")
+	why=$(grep -m1 -E '^(error|fatal):' "$2/.git/am.log" || tail -n 1 "$2/.git/am.log")
+	rm -rf "$2"
+	die 11 "$patch does not apply: $why; repair the patch, or restore it: git checkout $patch"
 }
 
-import_am() {
+apply_mails() {
+	in=$1
 	set --
 	while read -r mail; do
 		set -- "$@" "$mail"
-	done <"$import/.git/series"
-	g -C "$import" am -q --keep-non-patch --no-scissors --no-3way --committer-date-is-author-date "$@" </dev/null
+	done <"$in/.git/series"
+	g -C "$in" am -q --keep-non-patch --no-scissors --no-3way --committer-date-is-author-date "$@" \
+		>"$in/.git/am.log" 2>&1 </dev/null
+}
+
+# import_series REPO: the series as commits on the base of REPO; leaves the new tip in refs/ptestate/new there. Nothing
+# has come to REPO when a patch does not apply.
+import_series() {
+	import=$OUT/import
+	series_repo "$1" "$import"
+	g -C "$import" update-ref refs/ptestate/new HEAD
+	g -C "$import" fast-export --reference-excluded-parents "$parent..refs/ptestate/new" >"$import/.git/stream"
+	g -C "$1" update-ref refs/ptestate/new "refs/tags/$REF^{commit}"
+	sed "s/^from $parent\$/from $(g -C "$1" rev-parse "refs/tags/$REF^{commit}")/" "$import/.git/stream" |
+		g -C "$1" fast-import --quiet
+	rm -rf "$import"
 }

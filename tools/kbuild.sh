@@ -27,5 +27,10 @@ kmake() {
 		CC="$(compiler "$kmake_arch")" -j"${J:-$(nproc)}" "$@" 2>&1 < /dev/null
 }
 
+# unchanged STAMP SOURCE: neither a file of SOURCE nor the configuration in $O changed since STAMP was made
+unchanged() {
+	[ -e "$1" ] && [ -z "$(find "$O/.config" "$2/" -name .git -prune -o -cnewer "$1" -print -quit)" ]
+}
+
 # first_error LOG: what went wrong, in one line
 first_error() { grep -m1 -E '(error|Error|undefined reference|No space left)[ :]|\*\*\*' "$1" || tail -n 1 "$1"; }

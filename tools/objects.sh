@@ -17,9 +17,14 @@ checkout() {
 	g -C "$SRC" fetch -q "$LINUX" HEAD && g -C "$SRC" checkout -q --force --detach "$1" || return 10
 }
 
+# touched DIRS...: the C files of the series there
+touched() {
+	g -C "$LINUX" diff --name-only --diff-filter=d "$REF" HEAD -- "$@" | grep '\.c$'
+}
+
 # sources: the files of the series that this architecture compiles, as far as they are there already
 sources() {
-	g -C "$LINUX" diff --name-only --diff-filter=d "$REF" HEAD -- '*.c' | while read -r file; do
+	touched . | while read -r file; do
 		[ ! -e "$(build_dir "$ARCH")/${file%.c}.o" ] || echo "$file"
 	done >"$work/sources"
 	[ -s "$work/sources" ] || die 12 "the kernel of $ARCH has none of the files that the series touches; make build ARCH=$ARCH"
@@ -39,8 +44,13 @@ compile_on() {
 	case $FLAGS in *C=*) compilers="$compilers $(sparse --version)" ;; esac
 }
 
-# configure: as the whole series is, each time, for the state before may not have known all of it
+# configure: as the whole series is, each time, for the state before may not have known all of it. With FRAGMENTS set,
+# $configuration is no more than what is asked for, and what the kernel cannot have is left out.
 configure() {
+	if [ -n "${FRAGMENTS:-}" ]; then
+		kmake "$SRC" "$O" "$ARCH" KCONFIG_ALLCONFIG="$configuration" allnoconfig
+		return
+	fi
 	# shellcheck disable=SC2086
 	cp "$configuration" "$O/.config" && kmake "$SRC" "$O" "$ARCH" $FLAGS olddefconfig
 }
@@ -61,11 +71,14 @@ wanted() {
 	done
 }
 
+# objects: what is compiled of the state that is checked out and configured
+objects() { while read -r file; do ! wanted "$file" || echo "${file%.c}.o"; done <"$work/sources"; }
+
 # compile: into $log; prints the warnings without the lines they are in, for these are others in each state, and without
 # where this clone is
 compile() {
 	configure >"$log" 2>&1 || return 1
-	objects=$(while read -r file; do ! wanted "$file" || echo "${file%.c}.o"; done <"$work/sources")
+	objects=$(objects)
 	# What is there already, as of a run that was interrupted, would not warn again
 	# shellcheck disable=SC2086
 	(cd "$O" && rm -f $objects)
