@@ -48,7 +48,7 @@ Checking
 
 Words, with their defaults
   ARCH=x86_64|arm64 (both)  CONFIG=feature|debug|bench (feature)  KERNEL=ours|base (ours)
-  deb, test, run: CONFIG=debian: Debian's kernel without most drivers, in a Debian 12 on a disk (as root)
+  deb, test, run: CONFIG=debian ARCH=: Debian's kernel without most drivers, in a Debian 12 on a disk (as root)
   bench: KERNEL=ours|base|both  COMPARE=out/results/bench-KERNEL-ARCH.json of an earlier run
   lava: URL=address of out/lava as the workers see it
   report: RESULTS=directory with files, or directories of files, from out/results of several machines

@@ -68,6 +68,12 @@ kernel_version() {
 		"$1/Makefile" 2>/dev/null || echo none
 }
 
+# committed: ends what would call good what no commit has
+committed() {
+	[ -z "$(g -C "$LINUX" status --porcelain --untracked-files=no)" ] ||
+		die 12 "out/linux has changes that no commit has; commit them, or put them aside: git -C out/linux stash"
+}
+
 # slug TEXT: a subject as a file name
 slug() {
 	printf '%s\n' "$*" | tr '[:upper:]' '[:lower:]' |
@@ -105,10 +111,15 @@ series_repo() {
 	series | sed "s,^,${SERIES%/*}/," >"$2/.git/series"
 	[ -s "$2/.git/series" ] || return 0
 	apply_mails "$2" && return
-	nr=$(cat "$2/.git/rebase-apply/next" 2>/dev/null || echo 1)
-	patch=$(sed -n "${nr}s,^$TOP/,,p" "$2/.git/series")
-	why=$(grep -m1 -E '^(error|fatal):' "$2/.git/am.log" || tail -n 1 "$2/.git/am.log")
+	why=$(grep -m1 -E '^(error|fatal):' "$2/.git/am.log" || head -n 1 "$2/.git/am.log")
+	# What is no mail at all is named by git, which has not begun to count then
+	if [ -e "$2/.git/rebase-apply/next" ]; then
+		patch=$(sed -n "$(cat "$2/.git/rebase-apply/next")p" "$2/.git/series")
+	else
+		patch=$(grep -oFf "$2/.git/series" "$2/.git/am.log" | head -n 1)
+	fi
 	rm -rf "$2"
+	patch=${patch#"$TOP/"}
 	die 11 "$patch does not apply: $why; repair the patch, or restore it: git checkout $patch"
 }
 

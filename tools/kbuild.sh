@@ -27,6 +27,20 @@ kmake() {
 		CC="$(compiler "$kmake_arch")" -j"${J:-$(nproc)}" "$@" 2>&1 < /dev/null
 }
 
+# lost WANTED CONFIG: the requested symbols whose value is another one there; "not set" is met by a symbol that is not there at all
+lost() {
+	awk 'function name(line) { sub(/^# /, "", line); sub(/[= ].*/, "", line); return line }
+	     !/^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_[A-Z0-9_a-z]+ is not set)/ { next }
+	     FILENAME == ARGV[1] { want[name($0)] = $0; next }
+	     { have[name($0)] = $0 }
+	     END { for (s in want) if (want[s] != have[s] && !(want[s] ~ /^#/ && have[s] == "")) print s }' "$1" "$2" | sort
+}
+
+# same_kconfig STAMP SOURCE: no Kconfig file of SOURCE changed since STAMP was made
+same_kconfig() {
+	[ -z "$(find "$2/" -name .git -prune -o -name 'Kconfig*' -newer "$1" -print -quit)" ]
+}
+
 # unchanged STAMP SOURCE: neither a file of SOURCE nor the configuration in $O changed since STAMP was made
 unchanged() {
 	[ -e "$1" ] && [ -z "$(find "$O/.config" "$2/" -name .git -prune -o -cnewer "$1" -print -quit)" ]

@@ -15,6 +15,8 @@
 set -eu
 # Words for us are none for the kernel's make, which has a CHECK and a V of its own
 unset MAKEFLAGS MFLAGS
+# Nor do words that others use for their builds decide what is found here
+unset COMPILER FRAGMENTS KCFLAGS KAFLAGS KCPPFLAGS KBUILD_VERBOSE KBUILD_EXTRA_WARN LLVM
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 [ -f "$TOP/tools/lib.sh" ] || TOP=$(CDPATH='' cd -- "$TOP/.." && pwd)
@@ -118,6 +120,9 @@ one_arch() {
 	*) die 14 "ARCH=${ARCH:-$(uname -m)} is unknown; use ARCH=x86_64 or ARCH=arm64" ;;
 	esac
 }
+
+# no_debian: ends what CONFIG=debian is not for
+no_debian() { [ "$CONFIG" != debian ] || die 14 "CONFIG=debian is for make deb, build, boot, run, shell and test"; }
 
 # wanted_for WHAT: what a check needs, by tools/packages; without it the check says so, and that is a warning
 wanted_for() {

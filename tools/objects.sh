@@ -17,14 +17,14 @@ checkout() {
 	g -C "$SRC" fetch -q "$LINUX" HEAD && g -C "$SRC" checkout -q --force --detach "$1" || return 10
 }
 
-# touched DIRS...: the C files of the series there
-touched() {
-	g -C "$LINUX" diff --name-only --diff-filter=d "$REF" HEAD -- "$@" | grep '\.c$'
+# c_files DIRS...: those of the series there
+c_files() {
+	g -C "$LINUX" diff --name-only --diff-filter=d "$REF" HEAD -- "$@" | sed -n '/\.c$/p'
 }
 
-# sources: the files of the series that this architecture compiles, as far as they are there already
-sources() {
-	touched . | while read -r file; do
+# compiled_files: those that this architecture compiles, as far as they are there already
+compiled_files() {
+	c_files . | while read -r file; do
 		[ ! -e "$(build_dir "$ARCH")/${file%.c}.o" ] || echo "$file"
 	done >"$work/sources"
 	[ -s "$work/sources" ] || die 12 "the kernel of $ARCH has none of the files that the series touches; make build ARCH=$ARCH"
@@ -35,9 +35,9 @@ compile_on() {
 	ARCH=$1
 	O=$OUT/build/objects-${COMPILER:-gcc}-$ARCH
 	mkdir -p "$O" "$LOGS" "$GOOD"
-	COMPILER='' ARCH=$ARCH "$TOP/tools/build" || return
+	ARCH=$ARCH "$TOP/tools/build"
 	configuration=$(build_dir "$ARCH")/.config
-	sources
+	compiled_files
 	compiled=0
 	# shellcheck disable=SC2046
 	compilers="$($(compiler "$ARCH") --version) $FLAGS"
@@ -75,7 +75,7 @@ wanted() {
 objects() { while read -r file; do ! wanted "$file" || echo "${file%.c}.o"; done <"$work/sources"; }
 
 # compile: into $log; prints the warnings without the lines they are in, for these are others in each state, and without
-# where this clone is
+# where this clone is. The same words twice are two warnings, but for headers, whose are told to each who includes them.
 compile() {
 	configure >"$log" 2>&1 || return 1
 	objects=$(objects)
@@ -84,7 +84,8 @@ compile() {
 	(cd "$O" && rm -f $objects)
 	# shellcheck disable=SC2086
 	kmake "$SRC" "$O" "$ARCH" $FLAGS $objects >>"$log" 2>&1 || return 1
-	sed -n 's/^\([^ :]*\):[0-9:]* \(warning\|error\): /\1: /p' "$log" | sed "s,^[^ ]*/${SRC##*/}/,," | sort -u
+	sed -n 's/^\([^ :]*\):[0-9:]* \(warning\|error\): /\1: /p' "$log" | sed "s,^[^ ]*/${SRC##*/}/,," | sort |
+		awk '!/^[^ ]*\.h: / || !seen[$0]++'
 }
 
 # key COMMIT: what the result depends on
@@ -113,6 +114,7 @@ state() {
 
 # begin_states: one at a time checks out what it compiles
 begin_states() {
+	committed
 	mkdir -p "$OUT"
 	exec 8>"$OUT/.bisect.lock"
 	flock -n 8 || {
@@ -141,7 +143,8 @@ new_warnings() {
 both_architectures() {
 	begin_states
 	for arch in x86_64 arm64; do
-		compile_on "$arch" || return
-		new_warnings "" || return
+		compile_on "$arch"
+		new_warnings "" ||
+			die $? "repair that in out/linux, then: make export && tools/check.d/$SELF (logs: $LOGS/$SELF-*.log)"
 	done
 }

@@ -24,12 +24,6 @@ index() {
 		awk '{ key = $2; gsub("/", "+", key); print substr($1, 1, 40) "+" key, $2 }' >"$1.index"
 }
 
-# committed: ends a check that would call good what no commit has
-committed() {
-	[ -z "$(g -C "$LINUX" status --porcelain --untracked-files=no)" ] ||
-		die 12 "out/linux has changes that no commit has; commit them, or put them aside: git -C out/linux stash"
-}
-
 # unpack_touched: $WORK/whole has the files, $WORK/base what they were, if they were
 unpack_touched() {
 	rm -rf "$WORK"
