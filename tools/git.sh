@@ -70,7 +70,9 @@ kernel_version() {
 
 # committed: ends what would call good what no commit has
 committed() {
-	[ -z "$(g -C "$LINUX" status --porcelain --untracked-files=no)" ] ||
+	changes=$(g -C "$LINUX" status --porcelain --untracked-files=no) ||
+		die 12 "git cannot read out/linux (see above); what it says there: git -C out/linux status"
+	[ -z "$changes" ] ||
 		die 12 "out/linux has changes that no commit has; commit them, or put them aside: git -C out/linux stash"
 }
 
@@ -112,11 +114,12 @@ series_repo() {
 	[ -s "$2/.git/series" ] || return 0
 	apply_mails "$2" && return
 	why=$(grep -m1 -E '^(error|fatal):' "$2/.git/am.log" || head -n 1 "$2/.git/am.log")
-	# What is no mail at all is named by git, which has not begun to count then
+	# What is no mail at all is named by git, if it is not the first, which tells git what mails look like
 	if [ -e "$2/.git/rebase-apply/next" ]; then
 		patch=$(sed -n "$(cat "$2/.git/rebase-apply/next")p" "$2/.git/series")
 	else
-		patch=$(grep -oFf "$2/.git/series" "$2/.git/am.log" | head -n 1)
+		patch=$(grep -oFf "$2/.git/series" "$2/.git/am.log" || cat "$2/.git/series")
+		patch=$(printf '%s\n' "$patch" | head -n 1)
 	fi
 	rm -rf "$2"
 	patch=${patch#"$TOP/"}

@@ -16,7 +16,8 @@ set -eu
 # Words for us are none for the kernel's make, which has a CHECK and a V of its own
 unset MAKEFLAGS MFLAGS
 # Nor do words that others use for their builds decide what is found here
-unset COMPILER FRAGMENTS KCFLAGS KAFLAGS KCPPFLAGS KBUILD_VERBOSE KBUILD_EXTRA_WARN LLVM
+unset COMPILER FRAGMENTS CF KCFLAGS KAFLAGS KCPPFLAGS KCONFIG_CONFIG LLVM LLVM_IAS
+unset KBUILD_VERBOSE KBUILD_EXTRA_WARN KBUILD_ENABLE_EXTRA_GCC_CHECKS KBUILD_CHECKSRC
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 [ -f "$TOP/tools/lib.sh" ] || TOP=$(CDPATH='' cd -- "$TOP/.." && pwd)
