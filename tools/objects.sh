@@ -36,6 +36,7 @@ compile_on() {
 	O=$OUT/build/objects-${COMPILER:-gcc}-$ARCH
 	mkdir -p "$O" "$LOGS" "$GOOD"
 	ARCH=$ARCH "$TOP/tools/build"
+	[ "$(g -C "$LINUX" rev-parse HEAD)" = "$head" ] || die 12 "out/linux has changed meanwhile; begin again"
 	configuration=$(build_dir "$ARCH")/.config
 	compiled_files
 	compiled=0
@@ -79,6 +80,8 @@ objects() { while read -r file; do ! wanted "$file" || echo "${file%.c}.o"; done
 compile() {
 	configure >"$log" 2>&1 || return 1
 	objects=$(objects)
+	# Without a word the kernel's make would make all of it
+	[ -n "$objects" ] || return 0
 	# What is there already, as of a run that was interrupted, would not warn again
 	# shellcheck disable=SC2086
 	(cd "$O" && rm -f $objects)
@@ -112,9 +115,16 @@ state() {
 	compiled=$((compiled + 1))
 }
 
+# base_state NAME: of the unpatched kernel, which is not the series' fault
+base_state() {
+	state "$REF" "$1" || die 15 "the unpatched kernel does not compile for $ARCH; the log is $log: is it the machine's compiler?"
+}
+
 # begin_states: one at a time checks out what it compiles
 begin_states() {
+	"$TOP/tools/tree"
 	committed
+	head=$(g -C "$LINUX" rev-parse HEAD)
 	mkdir -p "$OUT"
 	exec 8>"$OUT/.bisect.lock"
 	flock -n 8 || {
@@ -129,12 +139,12 @@ begin_states() {
 # new_warnings [NAME]: prints what compilers say of the series that they do not say of the base. Of the base only the files
 # of which they say something are compiled, if all of it is in files and not in headers.
 new_warnings() {
-	state "$(g -C "$LINUX" rev-parse HEAD)" "series${1:+-$1}" || return
+	state "$head" "series${1:+-$1}" || return
 	[ -s "$known" ] || return 0
 	whole=$known
 	sed 's/: .*//' "$whole" | sort -u >"$work/warned"
 	grep -vxFf "$work/sources" "$work/warned" >"$work/elsewhere" || cp "$work/warned" "$work/sources"
-	state "$REF" "base${1:+-$1}" || return
+	base_state "base${1:+-$1}"
 	comm -13 "$known" "$whole" >"$work/new"
 	[ ! -s "$work/new" ] || { sed "s/^/$ARCH: /" "$work/new" && return 16; }
 }
