@@ -83,17 +83,14 @@ slug() {
 		awk '{ if (length($0) > 60) { $0 = substr($0, 1, 61); sub(/-[^-]*$/, "") } print }'
 }
 
-# touched_clone REPO DIR PATHS...: a shared clone of REPO, at the base, with nothing but the touched files and these paths
-# checked out
+# touched_clone REPO DIR: a shared clone of REPO, at the base, with nothing but the touched files checked out
 touched_clone() {
 	g clone -q --shared --no-checkout --template= "$1" "$2"
 	g -C "$2" update-ref --no-deref HEAD "refs/tags/$REF"
 	g -C "$2" config core.sparseCheckout true
 	mkdir -p "$2/.git/info"
-	clone=$2
-	shift 2
-	{ printf '%s\n' Makefile "$@"; series_files; } | sed 's,^,/,' >"$clone/.git/info/sparse-checkout"
-	g -C "$clone" read-tree -mu HEAD
+	{ echo Makefile; series_files; } | sed 's,^,/,' >"$2/.git/info/sparse-checkout"
+	g -C "$2" read-tree -mu HEAD
 }
 
 # series_repo REPO DIR: a repository with nothing but the files that the series touches, the series as commits on top of

@@ -27,7 +27,8 @@ kmake() {
 		CC="$(compiler "$kmake_arch")" -j"${J:-$(nproc)}" "$@" 2>&1 < /dev/null
 }
 
-# lost WANTED CONFIG: the requested symbols whose value is another one there; "not set" is met by a symbol that is not there at all
+# lost WANTED CONFIG: the requested symbols whose value is another one there; "not set" is met by a symbol that is not there
+# at all
 lost() {
 	awk 'function name(line) { sub(/^# /, "", line); sub(/[= ].*/, "", line); return line }
 	     !/^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_[A-Z0-9_a-z]+ is not set)/ { next }
