@@ -73,7 +73,7 @@ apt_unpack() {
 	# shellcheck disable=SC2086
 	is_debian && apt_setup ${APT_SUITE:-$apt_suite $apt_suite-security} ||
 		die 10 "the package $1 for $2 comes from Debian's archive, which this machine has no source for; add one to" \
-			"/etc/apt/sources.list, on a Debian, then: make deps"
+			"/etc/apt/sources.list or, elsewhere than on Debian, use a container of Debian 12; then: make $SELF"
 	mkdir -p "$3" "$apt_dir/debs"
 	rm -f "$apt_dir/debs/$1"_*.deb
 	apt_status=0

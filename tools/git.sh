@@ -33,6 +33,7 @@ g() {
 lock_tree() {
 	[ -z "${PTESTATE_LOCKED:-}" ] || return 0
 	mkdir -p "$OUT" || die 10 "cannot create $OUT; make it writable: chmod u+w $TOP"
+	[ -w "$OUT" ] || die 10 "$OUT is another user's; be that user, or take it: sudo chown -R $(id -u):$(id -g) $OUT"
 	exec 9>"$OUT/.tree.lock"
 	if ! flock -n 9; then
 		say "waiting for another make that works on out/linux"

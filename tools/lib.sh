@@ -30,6 +30,12 @@ for word in "$@"; do
 	esac
 done
 
+# What Debian and uname call them
+case ${ARCH:-} in
+amd64) ARCH=x86_64 ;;
+aarch64) ARCH=arm64 ;;
+esac
+
 BASE=${BASE:-6.1}
 CONFIG=${CONFIG:-feature}
 KERNEL=${KERNEL:-ours}

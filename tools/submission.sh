@@ -77,7 +77,7 @@ topics() {
 
 # previous: the topics of the series as it was in the commit PREVIOUS of this repository
 previous() {
-	again="name a commit or tag whose series is on this base: PREVIOUS=... make $SELF"
+	again="name a commit or tag whose series is on this base: $how"
 	commit=$(git -C "$TOP" -c safe.directory='*' rev-parse -q --verify "$PREVIOUS^{commit}" 2>/dev/null) ||
 		die 11 "PREVIOUS=$PREVIOUS is no commit of this repository; $again"
 	mkdir "$SCRATCH/previous"
