@@ -28,7 +28,7 @@ Building
   make image ARCH=          print the path of the built kernel image
   make deb                  packages of the kernel for Debian 12, with Debian's configuration, in out/deb: hours
   make qemu-tags            build, once, the emulator that TAGS= needs, and print its path
-  make deps                 install what boot, test, build and check-fast need; the others say what they need
+  make deps                 install what boot, test, gdb, mbox and check-fast need; the others say what they need
 
 Submitting
   make mbox SUBMITTER="Name <address>"   mails of the series, and of each topic, in out/mbox; nothing is sent

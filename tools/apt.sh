@@ -73,7 +73,7 @@ apt_unpack() {
 	# shellcheck disable=SC2086
 	is_debian && apt_setup ${APT_SUITE:-$apt_suite $apt_suite-security} ||
 		die 10 "the package $1 for $2 comes from Debian's archive, which this machine has no source for; add one to" \
-			"/etc/apt/sources.list or, elsewhere than on Debian, use a container of Debian 12; then: make $SELF"
+			"/etc/apt/sources.list or, elsewhere than on Debian, use a container of Debian 12; then try again"
 	mkdir -p "$3" "$apt_dir/debs"
 	rm -f "$apt_dir/debs/$1"_*.deb
 	apt_status=0
@@ -85,5 +85,5 @@ apt_unpack() {
 	[ "$apt_status" != 0 ] || return 0
 	apt_why=$(apt_reason)
 	rm -f "$apt_dir/fresh"
-	die 10 "cannot get the package $1 for $2: $apt_why; check the network, then try again: make $SELF"
+	die 10 "cannot get the package $1 for $2: $apt_why; check the network, then try again"
 }

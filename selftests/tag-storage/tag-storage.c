@@ -721,6 +721,7 @@ static char *map_huge_changed(uint64_t key)
 
 	write_data(p, IN_HUGES, key);
 	protect(p, IN_HUGES, RW_TAGGED);
+	NEED(huge_kib(p) == (long)(HUGES * HUGE / 1024), "%ld kB are shown in huge pages", huge_kib(p));
 	return p;
 }
 
