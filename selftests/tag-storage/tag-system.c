@@ -877,10 +877,12 @@ static void core_dump(void)
 #define SLOW_PART	(SLOW_PAGES / 4)
 #define STEP		512UL
 #define AT_ONCE		32UL
-#define KPF_LOCKED	1UL
+/* Of kpageflags */
+#define KPF_LOCKED	(1UL << 0)
+#define KPF_HUGE	(1UL << 17)
 
-/* The blocks of tag storage that have locked pages, in order; the caller frees the list */
-static uint64_t *locked_blocks(size_t *count)
+/* The blocks of tag storage that have pages with such a flag, in order; the caller frees the list */
+static uint64_t *blocks_with(uint64_t flag, size_t *count)
 {
 	uint64_t *list = zalloc(tag_storage_pages(), sizeof(*list));
 	uint64_t *flags = zalloc(tag_storage_pages(), sizeof(*flags));
@@ -894,7 +896,7 @@ static uint64_t *locked_blocks(size_t *count)
 		NEED(pread(fd, flags, pages * 8, regions[i].tags * 8) == (ssize_t)(pages * 8), "kpageflags: %s",
 		     strerror(errno));
 		for (size_t j = 0; j < pages; j++)
-			if (flags[j] & KPF_LOCKED)
+			if (flags[j] & flag)
 				list[n++] = tag_block_at(regions[i].tags + j);
 	}
 	close(fd);
@@ -963,7 +965,7 @@ static size_t begin_to_read(int fd, size_t begun, struct catch *low, struct catc
 		read_ahead(fd, begun, STEP);
 		begun += STEP;
 		free((void *)wanted_blocks);
-		wanted_blocks = locked_blocks(&wanted_block_count);
+		wanted_blocks = blocks_with(KPF_LOCKED, &wanted_block_count);
 		pick_wanted(low);
 		pick_wanted(high);
 	} while (!low->count && !high->count && begun < end);
@@ -1027,7 +1029,7 @@ static void locked_in_the_way(void)
 	tag_pages_of(&low);
 	tag_pages_of(&high);
 	CHECK(count_faults().migrate > before.migrate, "no page was replaced");
-	free(locked_blocks(&count));
+	free(blocks_with(KPF_LOCKED, &count));
 	CHECK(count == wanted_block_count, "%zu blocks have locked pages now, not %zu", count, wanted_block_count);
 	give(f.answer);
 	check_slow_file(fd, begun);
@@ -1092,6 +1094,23 @@ static void soft_offline_storage(void)
 	check_catch(__LINE__, &c);
 }
 
+/* Huge pages of the pool, which are not in the way of tags, as it takes another to move one */
+
+#define POOL	"/proc/sys/vm/nr_hugepages"
+
+static void huge_pages_of_pool(void)
+{
+	uint64_t *blocks;
+	size_t count;
+
+	NEED(put(POOL, "100000"), POOL ": %s", strerror(errno));
+	CHECK(number_in(POOL, "") > 0, "the pool has no page");
+	blocks = blocks_with(KPF_HUGE, &count);
+	CHECK(!count, "%zu blocks of tag storage are in huge pages of the pool", count);
+	free(blocks);
+	NEED(put(POOL, "0"), POOL ": %s", strerror(errno));
+}
+
 static const struct test tests[] = {
 	TEST(access_from_outside),
 	TEST(access_by_system_calls),
@@ -1118,6 +1137,7 @@ static const struct test tests[] = {
 	TEST(locked_in_the_way),
 	TEST(soft_offline),
 	TEST(soft_offline_storage),
+	TEST(huge_pages_of_pool),
 };
 
 int main(int argc, char **argv)
