@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# Sourced by tools/apply-matrix after git.sh: of a kernel source no more than the files that the series touches. $work is
-# a directory for what is unpacked.
+# Sourced by tools/apply and tools/apply-matrix after git.sh: of a kernel source no more than the files that the series
+# touches. $work is a directory for what is unpacked.
 # shellcheck disable=SC2034,SC2154
 
 # touched: the files to unpack
@@ -16,7 +16,7 @@ take() {
 		xz -qdc "$1" 2>/dev/null | tar -C "$2" --strip-components=1 -xf - -T "$work/paths" 2>/dev/null || :
 	else
 		touched | while read -r path; do
-			[ ! -f "$1/$path" ] || { mkdir -p "$2/$(dirname "$path")" && cp "$1/$path" "$2/$path"; }
+			[ ! -f "$1/$path" ] || { mkdir -p "$2/$(dirname "$path")" && cp -p "$1/$path" "$2/$path"; } || exit 1
 		done
 	fi
 }
