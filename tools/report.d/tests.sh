@@ -8,7 +8,7 @@ SKIPS=${SKIPS:-$TOP/selftests/skips}
 ids() {
 	for kernel in ours base; do
 		for arch in x86_64 arm64; do
-			for config in feature debug bench; do echo "$kernel-$arch-$config"; done
+			for config in feature debug bench debian; do echo "$kernel-$arch-$config"; done
 		done
 	done
 }
