@@ -62,14 +62,17 @@ die() {
 	exit "$code"
 }
 
-# repo_files: the files of this repository, also those git does not know yet; without what is generated
+# repo_files: the files of this repository, also those git does not know yet; without what is generated. Called as
+# "files=$(repo_files)", for what ends it would end no more than one side of a pipe.
 repo_files() {
 	cd "$TOP"
 	if [ -e .git ]; then
-		git -c safe.directory='*' ls-files -co --exclude-standard
+		listed=$(git -c safe.directory='*' ls-files -co --exclude-standard)
 	else
-		find . -path ./out -prune -o -type f -print | sed 's,^./,,'
-	fi | sort -u | while read -r file; do
+		listed=$(find . -path ./out -prune -o -type f -print | sed 's,^./,,')
+	fi || listed=
+	[ -n "$listed" ] || die 12 "the files of $TOP cannot be listed; see what git says there: git status"
+	printf '%s\n' "$listed" | sort -u | while read -r file; do
 		[ ! -f "$file" ] || printf '%s\n' "$file"
 	done
 }
