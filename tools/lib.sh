@@ -23,10 +23,23 @@ TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 [ -f "$TOP/tools/lib.sh" ] || TOP=$(CDPATH='' cd -- "$TOP/.." && pwd)
 SELF=${0##*/}
 
+say() { printf '%s\n' "$*" >&2; }
+
+# die CODE MESSAGE...: one line, ending with what repairs it
+die() {
+	code=$1
+	shift
+	printf '%s: %s\n' "$SELF" "$*" >&2
+	exit "$code"
+}
+
 for word in "$@"; do
-	case $word in
-	[A-Z]*=*)
+	case $SELF:$word in
+	*:[A-Z]*=*)
 		export "${word%%=*}=${word#*=}" ;;
+	# These take arguments
+	check:* | debian-disk:* | deps:* | export:* | maintainers:* | manifest:* | need:* | [0-9][0-9]-*:*) ;;
+	*) die 14 "'$word' is no word of ours; words are NAME=VALUE: make lists them" ;;
 	esac
 done
 
@@ -40,6 +53,9 @@ BASE=${BASE:-6.1}
 CONFIG=${CONFIG:-feature}
 KERNEL=${KERNEL:-ours}
 V=${V:-}
+# 0 is no, too
+[ "$V" != 0 ] || V=
+[ "${ICOUNT:-}" != 0 ] || ICOUNT=
 OUT=$TOP/out
 LINUX=$OUT/linux
 LOGS=$OUT/log
@@ -49,18 +65,9 @@ CACHE=${PTESTATE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ptestate}
 PROJECT_NAME="ptestate developers"
 PROJECT_EMAIL=developers@ptestate.invalid
 
+grep -qs '^BASE_VERSION=' "$TOP/base/$BASE" || die 14 "BASE=$BASE is unknown; leave it out, or use BASE=6.1"
 # shellcheck source=base/6.1
 . "$TOP/base/$BASE"
-
-say() { printf '%s\n' "$*" >&2; }
-
-# die CODE MESSAGE...: one line, ending with what repairs it
-die() {
-	code=$1
-	shift
-	printf '%s: %s\n' "$SELF" "$*" >&2
-	exit "$code"
-}
 
 # repo_files: the files of this repository, also those git does not know yet; without what is generated. Called as
 # "files=$(repo_files)", for what ends it would end no more than one side of a pipe.
