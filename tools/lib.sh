@@ -141,6 +141,16 @@ one_arch() {
 # no_debian: ends what CONFIG=debian is not for
 no_debian() { [ "$CONFIG" != debian ] || die 14 "CONFIG=debian is for make deb, build, boot, run, shell and test"; }
 
+# fixed NAME=VALUE...: ends what was given another value of a word than the only one that this tool works with
+fixed() {
+	for word in "$@"; do
+		given=
+		eval "given=\${${word%%=*}:-}"
+		[ "$given" = "${word#*=}" ] ||
+			die 14 "${word%%=*}=$given is not for make $SELF, which has its own; leave it out: make $SELF"
+	done
+}
+
 # wanted_for WHAT: what a check needs, by tools/packages; without it the check says so, and that is a warning
 wanted_for() {
 	mkdir -p "$LOGS"
