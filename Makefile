@@ -35,9 +35,9 @@ Submitting
   make mail SUBMITTER="Name <address>"   the same as b4 would send them, in out/mail; nothing is sent
 
 Checking
-  make check-fast           files, style and round trip, under a minute
+  make check-fast           files, style and round trip, under a minute, the first time two
   make check                check-fast and the slower checks
-  make bisect [TOPIC=]      compile every patch by itself, boot what each topic ends with; what was good is remembered
+  make bisect [TOPIC=]      compile every patch by itself, boot what each topic but the last (make test) ends with
   make ports [PORT=]        compile it for i386, riscv, powerpc and s390, with and without swap, huge pages, NUMA
   make size                 what it costs a kernel without its options: bytes, and code that must be the same
   make bench                count instructions in the guests, against the goals; COMPARE=old.json adds ratios to it
@@ -58,6 +58,8 @@ Words, with their defaults
   run, shell, bench on arm64: TAGS=ram has memory tags in the last 1/33 of RAM (MEM=528); TAGS=4096|8192 tells the guest
 endef
 
+# What stands beside another on the command line may need what that makes
+.NOTPARALLEL:
 .PHONY: help fetch tree export apply apply-matrix bisect ports size build image deb qemu-tags boot test test-controls bench report lava run shell gdb deps mbox mail check check-fast clean distclean
 
 help:
