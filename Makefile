@@ -80,8 +80,5 @@ check-fast:
 check:
 	@tools/check all
 
-clean:
-	@rm -rf out/build out/guest out/log out/results out/lava out/sources out/report.html out/submission out/deb out/boundary
-
-distclean:
-	@tools/distclean
+clean distclean:
+	@tools/$@

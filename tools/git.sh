@@ -32,11 +32,7 @@ g() {
 # lock_tree: one of the tools at a time works on out/linux; tools started by the holder pass through
 lock_tree() {
 	[ -z "${PTESTATE_LOCKED:-}" ] || return 0
-	mkdir -p "$OUT" || die 10 "cannot create $OUT; make it writable: chmod u+w $TOP"
-	for mine in "$OUT" "$OUT/.tree.lock" "$LOGS" "$LINUX"; do
-		[ ! -e "$mine" ] || [ -w "$mine" ] ||
-			die 10 "$mine is another user's; be that user, or take all of it: sudo chown -R $(id -un) $OUT"
-	done
+	use_out
 	exec 9>"$OUT/.tree.lock"
 	if ! flock -n 9; then
 		say "waiting for another make that works on out/linux"

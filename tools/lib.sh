@@ -84,6 +84,29 @@ repo_files() {
 	done
 }
 
+# own_out: ends what could not write to out/, because it or something in it is somebody else's
+own_out() {
+	mkdir -p "$OUT" || die 10 "cannot create $OUT; make it writable: chmod u+w $TOP"
+	for mine in "$OUT" "$OUT"/* "$OUT"/.*.lock; do
+		[ ! -e "$mine" ] || [ -w "$mine" ] ||
+			die 10 "$mine is another user's; be that user, or take all of it: sudo chown -R $(id -un) $OUT"
+	done
+}
+
+# use_out: from here on make clean leaves out/ alone, until this and all that it has started have ended
+use_out() {
+	own_out
+	exec 6>>"$OUT/.use.lock"
+	flock -s 6
+}
+
+# clear_out: ends what would remove the files that another make works with
+clear_out() {
+	own_out
+	exec 6>>"$OUT/.use.lock"
+	flock -n 6 || die 11 "another make works in $OUT; wait until it has ended, then: make $SELF"
+}
+
 # archs: the architectures asked for, both if none was
 archs() {
 	case ${ARCH:-} in
