@@ -47,9 +47,15 @@ KVM_CPU=host,-arch-capabilities
 kvm_works() {
 	answer=$OUT/guest/kvm-$(cat /proc/sys/kernel/random/boot_id)
 	if [ ! -e "$answer" ]; then
+		tried=0
 		timeout 10 "$QEMU_PROGRAM" -no-user-config -nodefaults -display none -no-reboot -accel kvm -cpu "$KVM_CPU" \
 			-machine "$MACHINE" -m 512 -kernel "$image" -append "console=$CONSOLE panic=-1" \
-			-serial stdio < /dev/null 2>&1 | grep -q 'Kernel panic' && echo yes > "$answer.$$" || echo no > "$answer.$$"
+			-serial stdio < /dev/null > "$answer.$$" 2>&1 || tried=$?
+		works=no
+		! grep -q 'Kernel panic' "$answer.$$" || works=yes
+		echo "$works" > "$answer.$$"
+		# Beside other work it may have come too late: the next guest tries again
+		[ "$works:$tried" != no:124 ] || { rm "$answer.$$" && return 1; }
 		mv "$answer.$$" "$answer"
 	fi
 	[ "$(cat "$answer")" = yes ]
