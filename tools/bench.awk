@@ -58,6 +58,8 @@ function show(key, last,    verdict) {
 			cell(ratio("ours", "base", key))
 		verdict = holds(key)
 		tally[verdict]++
+		if (verdict == "NO")
+			missed = missed " " key
 		cell(goal[key] == "" ? "-" : goal[key])
 		cell(mainline[key] == "" ? "-" : mainline[key])
 		row = row sprintf("  %-5s", verdict)
@@ -112,4 +114,6 @@ END {
 	if (ours != "")
 		printf "%d goals hold, %d do not, %d cannot be told%s\n", tally["yes"], tally["NO"], tally["?"],
 			base == "" && tally["?"] ? " without KERNEL=both" : ""
+	if (missed != "")
+		print "goals that do not hold:" missed
 }
