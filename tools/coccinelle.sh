@@ -22,7 +22,7 @@ prepare() {
 # find_all DIR RULE [INDEX]: what a rule finds in the files of $WORK/DIR that an index names: file:line:columns: text
 find_all() {
 	index=${3:-$WORK/$1.index}
-	kept=$CACHE/coccinelle/$({ spatch --version | head -n 1 && echo "$SPATCH" && cat "$2"; } | sha256sum | cut -c1-40)
+	kept=$CACHE/coccinelle/$({ spatch --version | head -n 1 && echo "$SPATCH, by file" && cat "$2"; } | sha256sum | cut -c1-40)
 	mkdir -p "$kept"
 	while read -r key file; do
 		[ -e "$kept/$key" ] || echo "$key $file"
@@ -33,10 +33,12 @@ find_all() {
 	done <"$index"
 }
 
-# find_new DIR RULE: the same for the files in $WORK/new, into the directory of the cache
+# find_new DIR RULE: the same for the files in $WORK/new, into the directory of the cache. Each is a group of its own, for
+# what spatch finds in a file depends on those it is given with it.
 find_new() {
+	cut -d ' ' -f 2 "$WORK/new" | sed G >"$WORK/groups"
 	# shellcheck disable=SC2086
-	(cd "$WORK/$1" && cut -d ' ' -f 2 "$WORK/new" | xargs -r $SPATCH "$2") >"$WORK/said" 2>"$WORK/log" || cannot_run "$2"
+	(cd "$WORK/$1" && $SPATCH "$2" --file-groups "$WORK/groups") >"$WORK/said" 2>"$WORK/log" || cannot_run "$2"
 	awk -v kept="$kept" 'NR == FNR { key[$2] = $1; next }
 		/^[^ :]+:[0-9]+:[0-9]+-[0-9]+: / { print > (kept "/" key[substr($0, 1, index($0, ":") - 1)]) }' \
 		"$WORK/new" "$WORK/said"
